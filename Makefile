@@ -1,0 +1,45 @@
+# upl-host: two builds of one program. bin/upl-host is pure Go; it runs its twin,
+# lib/upl-host/upl-host-tensorflow, for what needs TensorFlow.
+# `make help` lists the targets.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+GO ?= go
+PREFIX ?= /usr/local
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+TENSORFLOW := $(CURDIR)/.deps/tensorflow/2.21.0
+# A folder with libtensorflow (libtensorflow.so or libtensorflow_cc.so.2) and,
+# in it or beside it, include/tensorflow/c; none: the wheel is fetched.
+LIBTENSORFLOW ?= $(TENSORFLOW)/tensorflow
+
+ifeq ($(LIBTENSORFLOW),$(TENSORFLOW)/tensorflow)
+tensorflow_ready := $(TENSORFLOW)/.complete
+endif
+tensorflow_include := $(firstword $(wildcard $(LIBTENSORFLOW)/include $(LIBTENSORFLOW)/../include) $(LIBTENSORFLOW)/include)
+
+# cgo's view of TensorFlow. The library is found beside the program when it is
+# installed, and where the wheel unpacked it otherwise.
+export CGO_CFLAGS := -I$(tensorflow_include) -O2
+export CGO_LDFLAGS := -L$(CURDIR)/.deps/link -ltensorflow_framework -Wl,-rpath,$$ORIGIN/tensorflow -Wl,-rpath,$(LIBTENSORFLOW)
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+ldflags := -s -w -X main.version=$(VERSION)
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+.PHONY: tensorflow
+tensorflow: $(tensorflow_ready) ## fetch TensorFlow, once, into .deps
+	@.ci/link '$(LIBTENSORFLOW)'
+
+$(TENSORFLOW)/.complete:
+	.ci/tensorflow
+
+.PHONY: env
+env: tensorflow ## print the environment for go commands of your own: eval "$$(make -s env)"
+	@printf "export CGO_CFLAGS='%s' CGO_LDFLAGS='%s' GOFLAGS='%s' TF_CPP_MIN_LOG_LEVEL=3\n" \
+		'$(CGO_CFLAGS)' '$(CGO_LDFLAGS)' "$${GOFLAGS:-} -tags=tensorflow"

@@ -1,0 +1,3 @@
+module github.com/upl-host/upl-host/sdk
+
+go 1.26.0
