@@ -1,6 +1,7 @@
 package array
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"os"
@@ -81,9 +82,10 @@ func (m *Mapped) Close() error {
 
 // Writer writes a float32 matrix to a .npy file, row by row.
 type Writer struct {
-	file *renameio.PendingFile
-	cols int
-	left int
+	file   *renameio.PendingFile
+	buffer *bufio.Writer
+	cols   int
+	left   int
 }
 
 // Create begins a .npy file of rows x cols. Nothing appears at path before Close.
@@ -92,11 +94,12 @@ func Create(path string, rows, cols int) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := writeHeader(f, "<f4", []int{rows, cols}); err != nil {
-		f.Cleanup()
+	w := &Writer{file: f, buffer: bufio.NewWriterSize(f, 1<<20), cols: cols, left: rows}
+	if err := writeHeader(w.buffer, "<f4", []int{rows, cols}); err != nil {
+		w.Abort()
 		return nil, fmt.Errorf("writing %s: %w", path, err)
 	}
-	return &Writer{file: f, cols: cols, left: rows}, nil
+	return w, nil
 }
 
 // Append writes the next rows: len(data) is a multiple of the matrix's columns.
@@ -108,7 +111,7 @@ func (w *Writer) Append(data []float32) error {
 		return nil
 	}
 	w.left -= len(data) / w.cols
-	_, err := w.file.Write(Bytes(data))
+	_, err := w.buffer.Write(Bytes(data))
 	return err
 }
 
@@ -117,6 +120,10 @@ func (w *Writer) Close() error {
 	if w.left != 0 {
 		w.Abort()
 		return fmt.Errorf("%d rows were never written", w.left)
+	}
+	if err := w.buffer.Flush(); err != nil {
+		w.Abort()
+		return err
 	}
 	return w.file.CloseAtomicallyReplace()
 }
