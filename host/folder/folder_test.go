@@ -1,0 +1,78 @@
+package folder_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/upl-host/upl-host/host/folder"
+)
+
+func TestSecondRunIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "run")
+	first, err := folder.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var locked *folder.LockedError
+	if _, err := folder.Open(path); !errors.As(err, &locked) {
+		t.Fatalf("a second process got in: %v", err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := folder.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if empty, err := again.Empty(); err != nil || !empty {
+		t.Errorf("a folder with only a lock is empty: %v, %v", empty, err)
+	}
+}
+
+func TestFinished(t *testing.T) {
+	f, err := folder.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := f.Write("probabilities/a.npy", []byte("one")); err != nil {
+		t.Fatal(err)
+	}
+	want, err := f.Finish("classify", "inputs", []string{"probabilities/a.npy"}, 1.5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, ok := f.Finished("classify", "inputs")
+	if !ok || got.Digest() != want.Digest() || got.Seconds != 1.5 {
+		t.Fatalf("a finished stage is %+v, %v", got, ok)
+	}
+	cases := map[string]func() error{
+		"other inputs":    func() error { return nil },
+		"a changed file":  func() error { return f.Write("probabilities/a.npy", []byte("two")) },
+		"a missing file":  func() error { return os.Remove(f.Join("probabilities/a.npy")) },
+		"a broken record": func() error { return f.Write("stages/classify.json", []byte("{")) },
+	}
+	for name, damage := range cases {
+		t.Run(name, func(t *testing.T) {
+			inputs := "inputs"
+			if name == "other inputs" {
+				inputs = "others"
+			}
+			if err := f.Write("probabilities/a.npy", []byte("one")); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := f.Finish("classify", "inputs", []string{"probabilities/a.npy"}, 0); err != nil {
+				t.Fatal(err)
+			}
+			if err := damage(); err != nil {
+				t.Fatal(err)
+			}
+			if _, ok := f.Finished("classify", inputs); ok {
+				t.Error("the stage counts as finished")
+			}
+		})
+	}
+}
