@@ -1,0 +1,98 @@
+package evaluate
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+
+	"github.com/google/renameio/v2"
+)
+
+// Metrics is the content of metrics.json.
+type Metrics struct {
+	// Labels tells whether any test picture has a label.
+	Labels   bool     `json:"labels"`
+	Pictures Pictures `json:"pictures"`
+	ZeroShot Measures `json:"zero_shot"`
+	// Learned is absent where nothing was learnt.
+	Learned *Learned `json:"learned,omitempty"`
+	// PseudoLabels is absent where none were made.
+	PseudoLabels *PseudoLabelMeasures `json:"pseudo_labels,omitempty"`
+}
+
+// Pictures counts those of a run.
+type Pictures struct {
+	Unlabeled int `json:"unlabeled"`
+	Test      int `json:"test"`
+	Skipped   int `json:"skipped"`
+}
+
+// Learned are the measures of the ensemble of prompts, and the accuracy of each
+// prompt alone.
+type Learned struct {
+	Measures
+	Seeds []Seed `json:"seeds"`
+	// SeedsMean and SeedsDeviation are the mean and the sample standard
+	// deviation (n - 1) of the seeds' accuracies; the deviation needs two.
+	SeedsMean      *float64 `json:"seeds_mean,omitempty"`
+	SeedsDeviation *float64 `json:"seeds_deviation,omitempty"`
+}
+
+// Seed is one learnt prompt.
+type Seed struct {
+	Seed uint64   `json:"seed"`
+	Top1 *float64 `json:"top1,omitempty"`
+}
+
+// NewLearned puts the seeds' mean and deviation beside the ensemble's measures.
+func NewLearned(ensemble Measures, seeds []Seed) *Learned {
+	learned := &Learned{Measures: ensemble, Seeds: seeds}
+	var values []float64
+	for _, seed := range seeds {
+		if seed.Top1 != nil {
+			values = append(values, *seed.Top1)
+		}
+	}
+	if len(values) == 0 {
+		return learned
+	}
+	var sum, squares float64
+	for _, v := range values {
+		sum += v
+	}
+	mean := sum / float64(len(values))
+	learned.SeedsMean = &mean
+	if len(values) > 1 {
+		for _, v := range values {
+			squares += (v - mean) * (v - mean)
+		}
+		learned.SeedsDeviation = pointer(math.Sqrt(squares / float64(len(values)-1)))
+	}
+	return learned
+}
+
+// WriteMetrics writes metrics.json, whole or not at all.
+func WriteMetrics(path string, metrics Metrics) error {
+	data, err := json.MarshalIndent(metrics, "", "  ")
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	if err := renameio.WriteFile(path, append(data, '\n'), 0o644); err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return nil
+}
+
+// ReadMetrics reads metrics.json. Keys that it does not know are passed over.
+func ReadMetrics(path string) (Metrics, error) {
+	var metrics Metrics
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return metrics, fmt.Errorf("reading metrics: %w", err)
+	}
+	if err := json.Unmarshal(data, &metrics); err != nil {
+		return metrics, fmt.Errorf("reading %s: %w", path, err)
+	}
+	return metrics, nil
+}
