@@ -1,0 +1,126 @@
+package label
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas32"
+
+	"github.com/upl-host/upl-host/graphs/array"
+)
+
+// rowsAtOnce bounds what is held of an N x C matrix.
+const rowsAtOnce = 1024
+
+// Probabilities fills out [B, C] with softmax(scale * features * classFeatures'),
+// features [B, D], classFeatures [C, D] (METHOD.md section 1, eq. 1 and 2). Sums
+// are float64, so that rows sum to 1 within float32's rounding.
+func Probabilities(features, classFeatures array.Matrix, scale float64, out array.Matrix) {
+	Logits(features, classFeatures, scale, out)
+	for i := range out.Rows {
+		Softmax(out.Row(i))
+	}
+}
+
+// Logits fills out [B, C] with scale * features * classFeatures'.
+func Logits(features, classFeatures array.Matrix, scale float64, out array.Matrix) {
+	if features.Rows == 0 {
+		return
+	}
+	blas32.Gemm(blas.NoTrans, blas.Trans, float32(scale), general(features), general(classFeatures), 0, general(out))
+}
+
+func general(m array.Matrix) blas32.General {
+	return blas32.General{Rows: m.Rows, Cols: m.Cols, Stride: m.Cols, Data: m.Data}
+}
+
+// Softmax replaces logits by probabilities.
+func Softmax(row []float32) {
+	largest := float32(math.Inf(-1))
+	for _, v := range row {
+		largest = max(largest, v)
+	}
+	sum := 0.0
+	for i, v := range row {
+		e := math.Exp(float64(v - largest))
+		row[i] = float32(e)
+		sum += e
+	}
+	for i, v := range row {
+		row[i] = float32(float64(v) / sum)
+	}
+}
+
+// Blocks calls do with the probabilities of some rows of features after the
+// other, at most 1024 at once; the matrix is reused. first counts rows, not
+// features: it is an index into rows.
+func Blocks(ctx context.Context, features array.Matrix, rows []int, classFeatures array.Matrix, scale float64,
+	do func(first int, probabilities array.Matrix) error,
+) error {
+	if features.Cols != classFeatures.Cols {
+		return fmt.Errorf("classifying: pictures have %d features and classes %d", features.Cols, classFeatures.Cols)
+	}
+	gathered := array.NewMatrix(min(rowsAtOnce, len(rows)), features.Cols)
+	probabilities := array.NewMatrix(gathered.Rows, classFeatures.Rows)
+	for first := 0; first < len(rows); first += rowsAtOnce {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n := min(rowsAtOnce, len(rows)-first)
+		for i, row := range rows[first : first+n] {
+			copy(gathered.Row(i), features.Row(row))
+		}
+		out := probabilities.Slice(0, n)
+		Probabilities(gathered.Slice(0, n), classFeatures, scale, out)
+		if err := do(first, out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Classify streams the probabilities of some rows of features into a .npy file [len(rows), C].
+func Classify(ctx context.Context, path string, features array.Matrix, rows []int, classFeatures array.Matrix, scale float64) error {
+	w, err := array.Create(path, len(rows), classFeatures.Rows)
+	if err != nil {
+		return fmt.Errorf("writing probabilities: %w", err)
+	}
+	defer w.Abort()
+	err = Blocks(ctx, features, rows, classFeatures, scale, func(_ int, p array.Matrix) error { return w.Append(p.Data) })
+	if err != nil {
+		return fmt.Errorf("writing probabilities: %w", err)
+	}
+	if err := w.Close(); err != nil {
+		return fmt.Errorf("writing probabilities: %w", err)
+	}
+	return nil
+}
+
+// MeanOfTemplates returns, class by class, the mean of L2-normalised text
+// features over templates, normalised again: templates[t] is [C, D].
+func MeanOfTemplates(templates []array.Matrix) array.Matrix {
+	if len(templates) == 1 {
+		return templates[0]
+	}
+	mean := array.NewMatrix(templates[0].Rows, templates[0].Cols)
+	sums := make([]float64, mean.Cols)
+	for c := range mean.Rows {
+		clear(sums)
+		for _, template := range templates {
+			for d, v := range template.Row(c) {
+				sums[d] += float64(v)
+			}
+		}
+		norm := 0.0
+		for _, s := range sums {
+			norm += s * s
+		}
+		norm = math.Sqrt(norm)
+		for d, s := range sums {
+			mean.Row(c)[d] = float32(s / norm)
+		}
+	}
+	return mean
+}
