@@ -1,0 +1,231 @@
+//go:build tensorflow
+
+package savedmodel
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+
+	tf "github.com/wamuir/graft/tensorflow"
+	graphpb "github.com/wamuir/graft/tensorflow/core/framework/graph_go_proto"
+	shapepb "github.com/wamuir/graft/tensorflow/core/framework/tensor_shape_go_proto"
+	typespb "github.com/wamuir/graft/tensorflow/core/framework/types_go_proto"
+	saved "github.com/wamuir/graft/tensorflow/core/protobuf/for_core_protos_go_proto"
+	"github.com/wamuir/graft/tensorflow/op"
+	"google.golang.org/protobuf/proto"
+)
+
+// Model is what is written: a graph, its signatures and its variables.
+type Model struct {
+	// Scope is the root scope of the graph; writing adds the saver and finalizes it.
+	Scope      *op.Scope
+	Signatures map[string]Signature
+	Variables  []Variable
+	// Extra writes what goes into assets.extra; nil: nothing.
+	Extra func(dir string) error
+	// Overwrite replaces a SavedModel that is there already.
+	Overwrite bool
+}
+
+// Signature names the tensors of one entry point.
+type Signature struct {
+	Inputs, Outputs map[string]tf.Output
+}
+
+// Variable is a float32 resource variable and where its values come from.
+type Variable struct {
+	Name   string // also the shared name of the handle and the key in the bundle
+	Handle tf.Output
+	Shape  []int
+	// Load returns the values, row-major. It is called once.
+	Load func() ([]float32, error)
+}
+
+// predictMethod is the method name of signatures that TensorFlow Serving's Predict serves.
+const predictMethod = "tensorflow/serving/predict"
+
+// Write writes the folder, whole or not at all; equal models give equal bytes.
+// It holds no more than a shard of the variables in memory (256 MB, or the
+// largest variable). Where dir exists the error is ErrExists, unless it is a
+// SavedModel and m.Overwrite is set.
+func Write(ctx context.Context, dir string, m Model) error {
+	dir = filepath.Clean(dir)
+	if err := checkTarget(dir, m.Overwrite); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return fmt.Errorf("writing the model: %w", err)
+	}
+	// A sibling, so that the rename stays in one file system.
+	partial, err := os.MkdirTemp(filepath.Dir(dir), "."+filepath.Base(dir)+".partial-*")
+	if err != nil {
+		return fmt.Errorf("writing the model: %w", err)
+	}
+	defer os.RemoveAll(partial) //nolint:errcheck // best effort: after the rename there is nothing
+	if err := fill(ctx, partial, m); err != nil {
+		return fmt.Errorf("writing %s: %w", dir, err)
+	}
+	if err := install(partial, dir); err != nil {
+		return fmt.Errorf("writing %s: %w", dir, err)
+	}
+	return nil
+}
+
+// checkTarget refuses a folder that must not be replaced.
+func checkTarget(dir string, overwrite bool) error {
+	_, err := os.Lstat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("writing the model: %w", err)
+	case !overwrite:
+		return fmt.Errorf("%s %w", dir, ErrExists)
+	}
+	if _, err := os.Stat(filepath.Join(dir, graphFile)); err != nil {
+		return fmt.Errorf("%s %w and is not a SavedModel: it is not replaced", dir, ErrExists)
+	}
+	return nil
+}
+
+// fill writes the folder's content.
+func fill(ctx context.Context, dir string, m Model) error {
+	saver := addSaver(m.Scope, m.Variables)
+	meta := &saved.MetaGraphDef{
+		MetaInfoDef:  &saved.MetaGraphDef_MetaInfoDef{Tags: []string{Tag}, TensorflowVersion: tf.Version(), StrippedDefaultAttrs: false},
+		SaverDef:     saver,
+		SignatureDef: make(map[string]*saved.SignatureDef, len(m.Signatures)),
+	}
+	g, err := m.Scope.Finalize()
+	if err != nil {
+		return fmt.Errorf("adding the saver: %w", err)
+	}
+	if meta.CollectionDef, err = collections(m.Variables); err != nil {
+		return err
+	}
+	if meta.GraphDef, err = definition(g); err != nil {
+		return err
+	}
+	for name, s := range m.Signatures {
+		meta.SignatureDef[name] = signatureDef(s)
+	}
+	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(&saved.SavedModel{
+		SavedModelSchemaVersion: 1, MetaGraphs: []*saved.MetaGraphDef{meta},
+	})
+	if err != nil {
+		return fmt.Errorf("serialising the graph: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, graphFile), raw, 0o644); err != nil {
+		return err
+	}
+	if err := writeBundle(ctx, filepath.Join(dir, variableFolder), m.Variables); err != nil {
+		return fmt.Errorf("writing the variables: %w", err)
+	}
+	if m.Extra == nil {
+		return nil
+	}
+	extra := filepath.Join(dir, ExtraFolder)
+	if err := os.Mkdir(extra, 0o755); err != nil {
+		return err
+	}
+	return m.Extra(extra)
+}
+
+// definition returns the graph's proto.
+func definition(g *tf.Graph) (*graphpb.GraphDef, error) {
+	var raw bytes.Buffer
+	if _, err := g.WriteTo(&raw); err != nil {
+		return nil, fmt.Errorf("serialising the graph: %w", err)
+	}
+	def := new(graphpb.GraphDef)
+	if err := proto.Unmarshal(raw.Bytes(), def); err != nil {
+		return nil, fmt.Errorf("serialising the graph: %w", err)
+	}
+	return def, nil
+}
+
+func signatureDef(s Signature) *saved.SignatureDef {
+	return &saved.SignatureDef{Inputs: tensorInfos(s.Inputs), Outputs: tensorInfos(s.Outputs), MethodName: predictMethod}
+}
+
+func tensorInfos(outputs map[string]tf.Output) map[string]*saved.TensorInfo {
+	infos := make(map[string]*saved.TensorInfo, len(outputs))
+	for name, output := range outputs {
+		infos[name] = &saved.TensorInfo{
+			Encoding:    &saved.TensorInfo_Name{Name: tensorName(output)},
+			Dtype:       typespb.DataType(output.DataType()),
+			TensorShape: shapeProto(output.Shape()),
+		}
+	}
+	return infos
+}
+
+func tensorName(o tf.Output) string { return fmt.Sprintf("%s:%d", o.Op.Name(), o.Index) }
+
+func shapeProto(s tf.Shape) *shapepb.TensorShapeProto {
+	n := s.NumDimensions()
+	if n < 0 {
+		return &shapepb.TensorShapeProto{UnknownRank: true}
+	}
+	p := new(shapepb.TensorShapeProto)
+	for i := range n {
+		p.Dim = append(p.Dim, &shapepb.TensorShapeProto_Dim{Size: s.Size(i)})
+	}
+	return p
+}
+
+// install makes the filled folder durable and moves it to its place.
+func install(partial, dir string) error {
+	if err := os.Chmod(partial, 0o755); err != nil {
+		return err
+	}
+	if err := syncTree(partial); err != nil {
+		return err
+	}
+	if _, err := os.Lstat(dir); err == nil {
+		// Checked before: it is a SavedModel, and may be replaced.
+		old := partial + ".old"
+		if err := os.Rename(dir, old); err != nil {
+			return err
+		}
+		defer os.RemoveAll(old) //nolint:errcheck // best effort: the new model is in place
+	}
+	if err := os.Rename(partial, dir); err != nil {
+		return err
+	}
+	return syncFile(filepath.Dir(dir))
+}
+
+// syncTree flushes every file and folder to disk, leaves first.
+func syncTree(root string) error {
+	var paths []string
+	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+		paths = append(paths, path)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	sort.Sort(sort.Reverse(sort.StringSlice(paths)))
+	for _, path := range paths {
+		if err := syncFile(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func syncFile(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
+}

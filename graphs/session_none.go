@@ -1,0 +1,11 @@
+//go:build !tensorflow
+
+package graphs
+
+func openSession(string, Options) (session, error) { return nil, ErrNoTensorFlow }
+
+// Devices lists TensorFlow's devices.
+func Devices() ([]Device, error) { return nil, ErrNoTensorFlow }
+
+// Version returns the version of the linked TensorFlow; empty in a build without it.
+func Version() string { return "" }

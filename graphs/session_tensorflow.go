@@ -1,0 +1,272 @@
+//go:build tensorflow
+
+package graphs
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"unsafe"
+
+	tf "github.com/wamuir/graft/tensorflow"
+	configpb "github.com/wamuir/graft/tensorflow/core/protobuf/for_core_protos_go_proto"
+	"github.com/wamuir/graft/tensorflow/op"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/upl-host/upl-host/graphs/array"
+	"github.com/upl-host/upl-host/graphs/savedmodel"
+)
+
+// tensorflowSession is a SavedModel in TensorFlow's runtime.
+type tensorflowSession struct {
+	model  *tf.SavedModel
+	on     string
+	unseen atomic.Int64 // bytes of tensors since the last collection
+}
+
+// openSession loads a SavedModel's meta graph and weights.
+func openSession(dir string, options Options) (session, error) {
+	config, err := sessionOptions(options)
+	if err != nil {
+		return nil, err
+	}
+	choice, err := parseDevice(options.Device)
+	if err != nil {
+		return nil, err
+	}
+	if choice.gpu {
+		if err := requireGPU(options.Device, config); err != nil {
+			return nil, err
+		}
+	}
+	model, err := tf.LoadSavedModel(dir, []string{savedmodel.Tag}, config)
+	if err != nil {
+		return nil, err
+	}
+	s := &tensorflowSession{model: model}
+	devices, err := model.Session.ListDevices()
+	if err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	s.on = "CPU"
+	if gpu, ok := firstGPU(convertDevices(devices)); ok {
+		s.on = gpu.Name
+		if choice.number > 0 {
+			s.on = fmt.Sprint("GPU:", choice.number) // the only visible one, which TensorFlow counts from 0
+		}
+	}
+	return s, nil
+}
+
+// sessionOptions is the ConfigProto of a choice: soft placement (operations
+// without a kernel for the GPU run on the CPU), GPU memory taken as needed.
+// Thread pools belong to the process: its first session decides their size.
+func sessionOptions(options Options) (*tf.SessionOptions, error) {
+	choice, err := parseDevice(options.Device)
+	if err != nil {
+		return nil, err
+	}
+	if options.Threads < 0 || options.Threads > math.MaxInt16 {
+		return nil, fmt.Errorf("%d threads", options.Threads)
+	}
+	config := &configpb.ConfigProto{
+		AllowSoftPlacement:        true,
+		IntraOpParallelismThreads: int32(options.Threads),
+		InterOpParallelismThreads: int32(options.Threads),
+		GpuOptions:                &configpb.GPUOptions{AllowGrowth: true},
+	}
+	if choice.cpu {
+		config.DeviceCount = map[string]int32{"GPU": 0}
+	}
+	if choice.number >= 0 {
+		config.GpuOptions.VisibleDeviceList = strconv.Itoa(choice.number)
+	}
+	raw, err := proto.Marshal(config)
+	if err != nil {
+		return nil, fmt.Errorf("configuring TensorFlow: %w", err)
+	}
+	return &tf.SessionOptions{Config: raw}, nil
+}
+
+// requireGPU fails where TensorFlow has no GPU, before any weights are read:
+// with soft placement it would silently run on the CPU.
+func requireGPU(asked string, config *tf.SessionOptions) error {
+	devices, err := listDevices(config)
+	if err != nil {
+		return &NoDeviceError{Asked: asked, cause: err}
+	}
+	if _, ok := firstGPU(devices); !ok {
+		return &NoDeviceError{Asked: asked, Have: devices}
+	}
+	return nil
+}
+
+func firstGPU(devices []Device) (Device, bool) {
+	for _, d := range devices {
+		if d.Type == "GPU" {
+			return d, true
+		}
+	}
+	return Device{}, false
+}
+
+// Devices lists TensorFlow's devices.
+func Devices() ([]Device, error) {
+	config, err := sessionOptions(Options{})
+	if err != nil {
+		return nil, err
+	}
+	return listDevices(config)
+}
+
+// Version returns the version of the linked TensorFlow.
+func Version() string { return tf.Version() }
+
+func listDevices(config *tf.SessionOptions) (_ []Device, err error) {
+	g, err := op.NewScope().Finalize()
+	if err != nil {
+		return nil, err
+	}
+	session, err := tf.NewSession(g, config)
+	if err != nil {
+		return nil, fmt.Errorf("starting TensorFlow: %w", err)
+	}
+	defer func() { err = errors.Join(err, session.Close()) }()
+	devices, err := session.ListDevices()
+	if err != nil {
+		return nil, fmt.Errorf("listing TensorFlow's devices: %w", err)
+	}
+	return convertDevices(devices), nil
+}
+
+func convertDevices(devices []tf.Device) []Device {
+	converted := make([]Device, len(devices))
+	for i, d := range devices {
+		// /job:localhost/replica:0/task:0/device:GPU:0
+		_, name, _ := strings.Cut(d.Name, "/device:")
+		converted[i] = Device{Name: name, Type: d.Type, Memory: d.MemoryLimitBytes}
+	}
+	return converted
+}
+
+func (s *tensorflowSession) device() string { return s.on }
+
+func (s *tensorflowSession) close() error { return s.model.Session.Close() }
+
+func (s *tensorflowSession) run(signature Signature, feeds map[string]tensor, outputs []string) ([]tensor, error) {
+	inputs := make(map[tf.Output]*tf.Tensor, len(feeds))
+	for name, feed := range feeds {
+		output, err := s.output(signature.Inputs[name].Name)
+		if err != nil {
+			return nil, fmt.Errorf("input %s: %w", name, err)
+		}
+		if inputs[output], err = feed.tensorflow(); err != nil {
+			return nil, fmt.Errorf("input %s: %w", name, err)
+		}
+		s.account(feed)
+	}
+	fetches := make([]tf.Output, len(outputs))
+	for i, name := range outputs {
+		var err error
+		if fetches[i], err = s.output(signature.Outputs[name].Name); err != nil {
+			return nil, fmt.Errorf("output %s: %w", name, err)
+		}
+	}
+	fetched, err := s.model.Session.Run(inputs, fetches, nil)
+	if err != nil {
+		return nil, err
+	}
+	results := make([]tensor, len(fetched))
+	for i, t := range fetched {
+		if results[i], err = fromTensorFlow(t); err != nil {
+			return nil, fmt.Errorf("output %s: %w", outputs[i], err)
+		}
+		s.account(results[i])
+	}
+	return results, nil
+}
+
+// collectAfter bounds the tensors that wait for their finalizers. Go's collector
+// sees some words where TensorFlow has allocated megabytes, so that it would run
+// far too seldom by itself.
+const collectAfter = 256 << 20
+
+func (s *tensorflowSession) account(t tensor) {
+	if s.unseen.Add(int64(4*len(t.floats)+4*len(t.ints))) > collectAfter {
+		s.unseen.Store(0)
+		runtime.GC()
+	}
+}
+
+// output finds a tensor by its name, operation:index.
+func (s *tensorflowSession) output(name string) (tf.Output, error) {
+	operation, number, _ := strings.Cut(name, ":")
+	found := s.model.Graph.Operation(operation)
+	index := 0
+	if number != "" {
+		var err error
+		if index, err = strconv.Atoi(number); err != nil {
+			return tf.Output{}, fmt.Errorf("%w: %q is no tensor's name", ErrContract, name)
+		}
+	}
+	if found == nil || index < 0 || index >= found.NumOutputs() {
+		return tf.Output{}, fmt.Errorf("%w: the graph has no tensor %q", ErrContract, name)
+	}
+	return found.Output(index), nil
+}
+
+func (t tensor) tensorflow() (*tf.Tensor, error) {
+	shape := make([]int64, len(t.shape))
+	for i, d := range t.shape {
+		shape[i] = int64(d)
+	}
+	switch {
+	case t.ints != nil:
+		return tf.ReadTensor(tf.Int32, shape, bytes.NewReader(rawInts(t.ints)))
+	case t.bytes != nil:
+		texts := make([]string, len(t.bytes))
+		for i, b := range t.bytes {
+			texts[i] = string(b)
+		}
+		return tf.NewTensor(texts)
+	}
+	return tf.ReadTensor(tf.Float, shape, bytes.NewReader(array.Bytes(t.floats)))
+}
+
+func fromTensorFlow(t *tf.Tensor) (tensor, error) {
+	if t.DataType() != tf.Float {
+		return tensor{}, fmt.Errorf("%w: type %d, want float32", ErrContract, t.DataType())
+	}
+	result := tensor{shape: make([]int, len(t.Shape()))}
+	n := 1
+	for i, d := range t.Shape() {
+		result.shape[i] = int(d)
+		n *= int(d)
+	}
+	result.floats = make([]float32, n)
+	if _, err := t.WriteContentsTo((*sink)(new(array.Bytes(result.floats)))); err != nil {
+		return tensor{}, fmt.Errorf("copying the tensor: %w", err)
+	}
+	return result, nil
+}
+
+// sink is a writer into memory that is there already.
+type sink []byte
+
+func (s *sink) Write(p []byte) (int, error) {
+	n := copy(*s, p)
+	*s = (*s)[n:]
+	if n < len(p) {
+		return n, errors.New("the tensor is larger than its shape")
+	}
+	return n, nil
+}
+
+func rawInts(ids []int32) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(ids))), 4*len(ids))
+}
