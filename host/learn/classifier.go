@@ -1,0 +1,157 @@
+package learn
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/upl-host/upl-host/graphs/array"
+	"github.com/upl-host/upl-host/graphs/safetensors"
+)
+
+// Ensemble folds N prompts into one matrix: the mean of their class features
+// [C, D], each L2-normalised, not normalised again, so that inner products with
+// it are the mean of the prompts' (the ensemble of METHOD, section 3).
+func Ensemble(features []array.Matrix) (array.Matrix, error) {
+	if len(features) == 0 {
+		return array.Matrix{}, errors.New("an ensemble of no prompt")
+	}
+	rows, cols := features[0].Rows, features[0].Cols
+	sums := make([]float64, rows*cols)
+	for i, f := range features {
+		if f.Rows != rows || f.Cols != cols {
+			return array.Matrix{}, fmt.Errorf("prompt %d has features of %d x %d, the first %d x %d", i+1, f.Rows, f.Cols, rows, cols)
+		}
+		for k, v := range f.Data {
+			sums[k] += float64(v)
+		}
+	}
+	mean := array.NewMatrix(rows, cols)
+	for k, sum := range sums {
+		mean.Data[k] = float32(sum / float64(len(features)))
+	}
+	return mean, nil
+}
+
+// Classifier is what a run ends with: class features whose inner products with
+// a picture's, times LogitScale, are its logits. docs/contexts.md describes its file.
+type Classifier struct {
+	// Learned [C, D] is the ensemble of the prompts; without rows where nothing was learned.
+	Learned array.Matrix
+	// ZeroShot [C, D] are the features of the templates.
+	ZeroShot   array.Matrix
+	Prompts    int // N, which Learned is the mean of
+	ClassNames []string
+	Templates  []string
+	LogitScale float32
+	Model      string // name
+	ModelHash  string
+	// Preprocessing is the key of how pictures become features.
+	Preprocessing string
+	Software      string
+}
+
+const (
+	classifierFormat = "upl-host classifier"
+	learnedTensor    = "learned"
+	zeroShotTensor   = "zero_shot"
+)
+
+// Write writes the classifier's file; it appears whole or not at all.
+func (c Classifier) Write(path string) error {
+	if err := c.validate(); err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	names, err := formatJSON(c.ClassNames)
+	if err != nil {
+		return fmt.Errorf("writing %s: class names: %w", path, err)
+	}
+	templates, err := formatJSON(c.Templates)
+	if err != nil {
+		return fmt.Errorf("writing %s: templates: %w", path, err)
+	}
+	tensors := []safetensors.Tensor{safetensors.Float32(zeroShotTensor, []int{c.ZeroShot.Rows, c.ZeroShot.Cols}, c.ZeroShot.Data)}
+	if c.Learned.Rows > 0 {
+		tensors = append(tensors, safetensors.Float32(learnedTensor, []int{c.Learned.Rows, c.Learned.Cols}, c.Learned.Data))
+	}
+	return safetensors.Write(path, tensors, map[string]string{
+		formatKey:       classifierFormat,
+		versionKey:      formatVersion,
+		"prompts":       strconv.Itoa(c.Prompts),
+		"class_names":   names,
+		"templates":     templates,
+		"logit_scale":   formatReal32(c.LogitScale),
+		"model":         c.Model,
+		"model_hash":    c.ModelHash,
+		"preprocessing": c.Preprocessing,
+		"software":      c.Software,
+	})
+}
+
+// ReadClassifier reads and checks a classifier's file. What is wrong with it is
+// reported as safetensors.ErrFormat, an absent file as fs.ErrNotExist.
+func ReadClassifier(path string) (Classifier, error) {
+	file, err := safetensors.Open(path)
+	if err != nil {
+		return Classifier{}, err // it names the path
+	}
+	defer file.Close()
+	c, err := decodeClassifier(file)
+	if err != nil {
+		return Classifier{}, damaged(path, err)
+	}
+	return c, nil
+}
+
+func decodeClassifier(file *safetensors.File) (Classifier, error) {
+	m := &metadata{values: file.Metadata()}
+	if err := m.format(classifierFormat); err != nil {
+		return Classifier{}, err
+	}
+	c := Classifier{
+		Prompts:    m.integer("prompts"),
+		ClassNames: m.list("class_names"), Templates: m.list("templates"),
+		LogitScale: float32(m.real("logit_scale", 32)),
+		Model:      m.text("model"), ModelHash: m.text("model_hash"),
+		Preprocessing: m.text("preprocessing"), Software: m.text("software"),
+	}
+	if err := m.err(); err != nil {
+		return Classifier{}, err
+	}
+	width := 0
+	if info, ok := file.Info(zeroShotTensor); ok && len(info.Shape) == 2 {
+		width = info.Shape[1]
+	}
+	if width == 0 {
+		return Classifier{}, fmt.Errorf("tensor %q is no matrix", zeroShotTensor)
+	}
+	shape := []int{len(c.ClassNames), width}
+	var err error
+	if c.ZeroShot, err = readMatrix(file, zeroShotTensor, shape); err != nil {
+		return Classifier{}, err
+	}
+	if _, ok := file.Info(learnedTensor); ok {
+		if c.Learned, err = readMatrix(file, learnedTensor, shape); err != nil {
+			return Classifier{}, err
+		}
+	}
+	return c, c.validate()
+}
+
+func (c Classifier) validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	classes := len(c.ClassNames)
+	check(classes > 0, "a classifier without class names")
+	check(c.ZeroShot.Rows == classes, "zero-shot features of %d classes, there are %d", c.ZeroShot.Rows, classes)
+	learned := c.Learned.Rows > 0
+	check(!learned || c.Learned.Rows == classes && c.Learned.Cols == c.ZeroShot.Cols,
+		"learned features of %d x %d beside zero-shot ones of %d x %d", c.Learned.Rows, c.Learned.Cols, c.ZeroShot.Rows, c.ZeroShot.Cols)
+	check(learned == (c.Prompts > 0), "an ensemble of %d prompts with learned features of %d classes", c.Prompts, c.Learned.Rows)
+	check(finite(float64(c.LogitScale)) && c.LogitScale > 0, "logit_scale is %g, want above 0", c.LogitScale)
+	return errors.Join(errs...)
+}

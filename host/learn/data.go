@@ -1,0 +1,96 @@
+package learn
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/upl-host/upl-host/graphs/array"
+)
+
+// ErrNothingToLearn says that there is not one picture to learn from.
+var ErrNothingToLearn = errors.New("no pseudo-labelled picture to learn from: widen label.selection, or look at probabilities/ for why every picture was left out")
+
+// Data are the pictures that a context learns from.
+type Data struct {
+	// Features [N, D] are the pictures', L2-normalised.
+	Features array.Matrix
+	// Targets [N, C] are weight x class distribution: the loss is the mean over
+	// a batch of -sum_c target_c log p_c. Not below 0.
+	Targets array.Matrix
+}
+
+// Targets gives the targets of hard pseudo labels: picture i is of class
+// classes[i] with weight weights[i]; weights nil: 1 each.
+func Targets(classes []int, weights []float32, classCount int) (array.Matrix, error) {
+	if weights != nil && len(weights) != len(classes) {
+		return array.Matrix{}, fmt.Errorf("%d weights for %d pictures", len(weights), len(classes))
+	}
+	targets := array.NewMatrix(len(classes), classCount)
+	for i, class := range classes {
+		if class < 0 || class >= classCount {
+			return array.Matrix{}, fmt.Errorf("picture %d is of class %d: there are %d classes", i, class, classCount)
+		}
+		targets.Row(i)[class] = 1
+		if weights != nil {
+			targets.Row(i)[class] = weights[i]
+		}
+	}
+	return targets, nil
+}
+
+func (d Data) validate(classCount int) error {
+	if d.Features.Rows == 0 {
+		return ErrNothingToLearn
+	}
+	if d.Targets.Rows != d.Features.Rows || d.Targets.Cols != classCount {
+		return fmt.Errorf("targets of %d pictures and %d classes, where there are %d pictures and %d classes",
+			d.Targets.Rows, d.Targets.Cols, d.Features.Rows, classCount)
+	}
+	if err := d.Features.CheckFinite(); err != nil {
+		return fmt.Errorf("features of the pictures to learn from: %w", err)
+	}
+	if err := d.Targets.CheckFinite(); err != nil {
+		return fmt.Errorf("targets: %w", err)
+	}
+	for i, v := range d.Targets.Data {
+		if v < 0 {
+			return fmt.Errorf("targets: row %d, column %d is %g, want at least 0", i/classCount, i%classCount, v)
+		}
+	}
+	return nil
+}
+
+// gather copies the rows named by picks.
+func gather(into, from array.Matrix, picks []int) {
+	for i, pick := range picks {
+		copy(into.Row(i), from.Row(pick))
+	}
+}
+
+// agreement counts the rows whose likeliest class by logits is that by targets,
+// among the rows that have a target.
+func agreement(logits, targets array.Matrix) (right, counted int) {
+	for i := range targets.Rows {
+		target := targets.Row(i)
+		class := largest(target)
+		if target[class] == 0 {
+			continue
+		}
+		counted++
+		if largest(logits.Row(i)) == class {
+			right++
+		}
+	}
+	return right, counted
+}
+
+// largest is the index of the largest value, the first among equals.
+func largest(row []float32) int {
+	best := 0
+	for i, v := range row {
+		if v > row[best] {
+			best = i
+		}
+	}
+	return best
+}

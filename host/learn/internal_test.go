@@ -1,0 +1,170 @@
+package learn
+
+import (
+	"bytes"
+	"math"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/upl-host/upl-host/graphs/array"
+	"github.com/upl-host/upl-host/graphs/safetensors"
+)
+
+func TestSGD(t *testing.T) {
+	// torch.optim.SGD(lr=0.1, momentum=0.9, weight_decay=0.1) on a gradient of 1:
+	// v = 1.1, 0.99 + 1.089; x = 1 - 0.11 - 0.2079.
+	x, velocity := []float32{1, -2}, make([]float32, 2)
+	optimizer := sgd{momentum: 0.9, decay: 0.1}
+	optimizer.step(x, velocity, []float32{1, 0.2}, 0.1)
+	optimizer.step(x, velocity, []float32{1, 0.2}, 0.1)
+	for i, want := range []struct{ x, velocity float64 }{{0.6821, 2.079}, {-2, 0}} {
+		if math.Abs(float64(x[i])-want.x) > 1e-6 || math.Abs(float64(velocity[i])-want.velocity) > 1e-6 {
+			t.Errorf("value %d is %g at velocity %g, want %g at %g", i, x[i], velocity[i], want.x, want.velocity)
+		}
+	}
+}
+
+func TestBatches(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		settings := Settings{BatchSize: rapid.IntRange(1, 64).Draw(t, "batch size")}
+		n := rapid.IntRange(1, 1000).Draw(t, "pictures")
+		size, steps := settings.batches(n)
+		dropped := n - size*steps
+		switch {
+		case n < settings.BatchSize:
+			if size != n || steps != 1 {
+				t.Fatalf("%d steps of %d, want 1 of all", steps, size)
+			}
+		case size != settings.BatchSize || steps < 1 || dropped < 0 || dropped >= size:
+			t.Fatalf("%d steps of %d out of %d pictures", steps, size, n)
+		}
+	})
+}
+
+func TestBelow(t *testing.T) {
+	// Each outcome is as likely: counts of 30,000 draws stay within 5 deviations.
+	g := newGenerator("test")
+	counts := make([]int, 3)
+	for range 30_000 {
+		counts[g.below(3)]++
+	}
+	for i, n := range counts {
+		if math.Abs(float64(n-10_000)) > 5*82 {
+			t.Errorf("%d came %d times in 30,000", i, n)
+		}
+	}
+}
+
+func TestPace(t *testing.T) {
+	var p pace
+	start := time.Unix(100, 0)
+	if left := p.step(start, 9); left != 0 {
+		t.Errorf("%v are left after one step, want unknown", left)
+	}
+	p.step(start.Add(2*time.Second), 8)
+	if left := p.step(start.Add(6*time.Second), 7); left != 21*time.Second {
+		t.Errorf("%v are left, want 7 steps of 3 s", left)
+	}
+}
+
+func TestAgreement(t *testing.T) {
+	logits := array.Matrix{Rows: 4, Cols: 2, Data: []float32{1, 2, 3, 1, 0, 1, 1, 0}}
+	targets := array.Matrix{Rows: 4, Cols: 2, Data: []float32{0, 1, 0.2, 0.8, 0, 0, 0.6, 0.4}}
+	if right, counted := agreement(logits, targets); right != 2 || counted != 3 {
+		t.Errorf("%d of %d agree, want 2 of 3", right, counted)
+	}
+}
+
+func FuzzDecodeContext(f *testing.F) {
+	add := func(shape []int, values []float32, metadata map[string]string) {
+		var file bytes.Buffer
+		if err := safetensors.Encode(&file, []safetensors.Tensor{safetensors.Float32(contextTensor, shape, values)}, metadata); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(file.Bytes())
+	}
+	metadata := map[string]string{
+		formatKey: contextFormat, versionKey: formatVersion, "model": "m", "model_hash": "h", "logit_scale": "100",
+		"class_names": `["a","b"]`, "context_length": "1", "class_token_position": "end", "class_specific": "true",
+		"initial_words": "", "seed": "1", "epochs": "1", "batch_size": "1", "learning_rate": "1", "warmup_epochs": "0",
+		"warmup_rate": "0", "momentum": "0", "weight_decay": "0", "inputs": "", "software": "",
+	}
+	add([]int{2, 1, 2}, []float32{1, 2, 3, 4}, metadata)
+	metadata["class_specific"] = "false"
+	add([]int{1, 4}, []float32{1, 2, 3, 4}, metadata)
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		file, err := safetensors.New(bytes.NewReader(raw), int64(len(raw)))
+		if err != nil {
+			return
+		}
+		c, err := decodeContext(file)
+		if err != nil {
+			return
+		}
+		if c.Vectors.Rows != c.Rows() || len(c.Vectors.Data) != c.Rows()*c.Width || c.Vectors.CheckFinite() != nil {
+			t.Fatalf("a context of %d x %d was taken for %v", c.Vectors.Rows, c.Vectors.Cols, c.Prompt)
+		}
+	})
+}
+
+func TestStateOfOtherInputs(t *testing.T) {
+	job := Job{
+		Folder: t.TempDir(), Prompt: Prompt{ClassNames: []string{"a"}, Length: 1, Width: 2, LogitScale: 1, Position: "end"},
+		Data:     Data{Features: array.NewMatrix(1, 2), Targets: array.NewMatrix(1, 1)},
+		Settings: DefaultSettings(),
+	}
+	path := ContextPath(job.Folder, 1)
+	if err := makeFolders(path); err != nil {
+		t.Fatal(err)
+	}
+	resumed := func(job Job) state {
+		t.Helper()
+		if err := job.digestInputs(); err != nil {
+			t.Fatal(err)
+		}
+		s, err := job.resume(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	if err := job.digestInputs(); err != nil {
+		t.Fatal(err)
+	}
+	want := state{
+		vectors:  array.Matrix{Rows: 1, Cols: 2, Data: []float32{1, 2}},
+		velocity: array.Matrix{Rows: 1, Cols: 2, Data: []float32{3, 4}},
+		curve:    []Epoch{{Epoch: 0, Rate: 1e-5, Loss: 1.0 / 3, Accuracy: 0.1}},
+	}
+	if err := job.save(1, want); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, resumed(job), cmp.AllowUnexported(state{})); diff != "" {
+		t.Error(diff)
+	}
+	others := map[string]func(*Job){
+		"features":      func(j *Job) { j.Data.Features = j.Data.Features.Clone(); j.Data.Features.Data[1] = 1 },
+		"targets":       func(j *Job) { j.Data.Targets = array.Matrix{Rows: 1, Cols: 1, Data: []float32{1}} },
+		"model":         func(j *Job) { j.Prompt.ModelHash = "other" },
+		"class names":   func(j *Job) { j.Prompt.ClassNames = []string{"b"} },
+		"learning rate": func(j *Job) { j.Settings.LearningRate = 1 },
+		"epochs":        func(j *Job) { j.Settings.Epochs = 7 },
+		"first context": func(j *Job) { j.Initial = &array.Matrix{Rows: 1, Cols: 2, Data: []float32{0, 0}} },
+	}
+	for name, change := range others {
+		other := job
+		change(&other)
+		if s := resumed(other); len(s.curve) != 0 || slices.Equal(s.vectors.Data, want.vectors.Data) {
+			t.Errorf("a training of another %s went on", name)
+		}
+	}
+	same := job
+	same.Settings.Parallel, same.Settings.CheckpointEvery = 3, time.Hour
+	if s := resumed(same); len(s.curve) != 1 {
+		t.Error("a training does not go on with more seeds at once")
+	}
+}

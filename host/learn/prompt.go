@@ -1,0 +1,69 @@
+package learn
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// Prompt describes contexts of one kind: all but their values that is needed
+// to use them.
+type Prompt struct {
+	Model      string  // name
+	ModelHash  string  // of the model's folder
+	LogitScale float32 // the model's 1/tau
+	ClassNames []string
+	Length     int // L, vectors of a context
+	Width      int // W, of a vector
+	// Position of the class name among the context: end, middle or front.
+	Position string
+	// ClassSpecific says that each class has a context of its own.
+	ClassSpecific bool
+	// InitialWords are those whose embeddings the training began with; empty: random.
+	InitialWords string
+}
+
+// positions are those that a class name may have among the context.
+func positions() []string { return []string{"end", "middle", "front"} }
+
+// Rows is the number of vectors that are learned: L, or C x L with a context
+// per class, where class c's are rows c L to (c + 1) L - 1.
+func (p Prompt) Rows() int {
+	if p.ClassSpecific {
+		return len(p.ClassNames) * p.Length
+	}
+	return p.Length
+}
+
+// shape is that of a context file's tensor: [L, W] or [C, L, W].
+func (p Prompt) shape() []int {
+	if p.ClassSpecific {
+		return []int{len(p.ClassNames), p.Length, p.Width}
+	}
+	return []int{p.Length, p.Width}
+}
+
+// Validate reports everything that cannot be.
+func (p Prompt) Validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	check(len(p.ClassNames) > 0, "no class names")
+	seen := map[string]bool{}
+	for i, name := range p.ClassNames {
+		check(name != "", "class %d has no name", i)
+		check(!seen[name], "the class name %q is there twice", name)
+		seen[name] = true
+	}
+	check(p.Length >= 1 && p.Length <= 1<<16, "context_length is %d, want at least 1", p.Length)
+	check(p.Width >= 1 && p.Width <= 1<<20, "the context's width is %d, want at least 1", p.Width)
+	check(finite(float64(p.LogitScale)) && p.LogitScale > 0, "logit_scale is %g, want above 0", p.LogitScale)
+	check(slices.Contains(positions(), p.Position), "class_token_position is %q, want one of %v", p.Position, positions())
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("prompt: %w", err)
+	}
+	return nil
+}
