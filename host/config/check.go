@@ -1,0 +1,190 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// complete fills in what follows from other keys.
+func (l *loader) complete(c *Config) {
+	l.names(c)
+	if len(c.Prompt.Templates) > 0 && !l.given("prompt.template") {
+		c.Prompt.Template = ""
+	}
+	l.split(c, "dataset.unlabeled", &c.Dataset.Unlabeled)
+	l.split(c, "dataset.test", &c.Dataset.Test)
+	if c.Run.Out == "" {
+		c.Run.Out = filepath.Join(l.first.base, "runs", c.Name)
+	}
+	if c.Cache.Dir == "" {
+		folder, err := os.UserCacheDir()
+		if err != nil {
+			l.faults.add(l.near("cache.dir"), "cache.dir", "there is no cache folder of yours: %v", err)
+		}
+		c.Cache.Dir = filepath.Join(folder, "upl-host")
+		c.written["cache.dir"] = c.Cache.Dir
+	}
+	for path, p := range l.places {
+		if p.written != "" {
+			c.written[path] = p.written
+		}
+	}
+}
+
+// names gives run and models the names that they were not given.
+func (l *loader) names(c *Config) {
+	if c.Name == "" {
+		file := filepath.Base(l.first.file)
+		c.Name = strings.TrimSuffix(file, filepath.Ext(file))
+		if l.first.file == "" {
+			c.Name = "run"
+		}
+	}
+	for i := range c.Models {
+		if m := &c.Models[i]; m.Name == "" && m.Path != "" {
+			m.Name = filepath.Base(m.Path)
+		}
+	}
+}
+
+func (l *loader) split(c *Config, key string, value *string) {
+	p := l.near(key)
+	path, err := splitPath(c.Dataset.Path, p.base, *value)
+	if err != nil {
+		l.faults.add(p, key, "%v", err)
+	}
+	*value = path
+}
+
+// given says whether a source names the key.
+func (l *loader) given(key string) bool {
+	_, ok := l.places[key]
+	return ok
+}
+
+// near returns the place of a key, or of the nearest above it that a source
+// names, or the file's.
+func (l *loader) near(path string) place {
+	for path != "" {
+		if p, ok := l.places[path]; ok {
+			return p
+		}
+		path = path[:max(0, strings.LastIndexAny(path, ".["))]
+	}
+	return l.first
+}
+
+// check reports values that are not allowed.
+func (l *loader) check(c *Config) {
+	reported := make(map[string]bool)
+	for _, f := range l.faults.list {
+		reported[f.Key] = true
+	}
+	l.checkSection(Root(), "", reflect.ValueOf(*c), reported)
+	l.checkModels(c)
+	l.checkPrompt(c)
+	l.checkLearn(c)
+	if c.Dataset.Kind == "list" && c.Dataset.Classes == "" && !reported["dataset.classes"] {
+		l.faults.add(l.near("dataset.classes"), "dataset.classes", "required where dataset.kind is list: nothing else names the classes")
+	}
+}
+
+// checkSection holds each key below a section against its tags, but for those
+// that have been reported.
+func (l *loader) checkSection(section *Key, path string, v reflect.Value, reported map[string]bool) {
+	for _, key := range section.Keys {
+		keyPath := join(path, key.Name)
+		value := v.FieldByName(key.Field)
+		switch {
+		case reported[keyPath]:
+		case key.Kind == Section:
+			l.checkSection(key, keyPath, value, reported)
+		default:
+			l.checkValue(key, keyPath, value)
+			if key.Kind == Items {
+				for i := range value.Len() {
+					if item := index(keyPath, i); !reported[item] {
+						l.checkSection(key, item, value.Index(i), reported)
+					}
+				}
+			}
+		}
+	}
+}
+
+func (l *loader) checkValue(key *Key, path string, v reflect.Value) {
+	at := l.near(path)
+	switch key.Kind {
+	case String:
+		l.checkString(key, path, v.String())
+	case Items, Strings, SeedList:
+		if n := v.Len(); n == 0 && key.Required {
+			l.faults.add(at, path, "required")
+		} else if !key.Range.Contains(float64(n)) {
+			l.faults.add(at, path, "%d items are out of range: %v", n, key.Range)
+		}
+	}
+}
+
+func (l *loader) checkString(key *Key, path, value string) {
+	at := l.near(path)
+	switch {
+	case value == "" && key.Required:
+		l.faults.add(at, path, "required")
+	case value == "" && key.Derived != "":
+	case key.Enum != nil && !slices.Contains(key.Enum, value):
+		hint := ""
+		if near := nearest(value, key.Enum); near != "" {
+			hint = "; did you mean " + near + "?"
+		}
+		l.faults.add(at, path, "%s is none of %s%s", strconv.Quote(shorten(value)), strings.Join(key.Enum, ", "), hint)
+	case key.pattern != nil && !key.pattern.MatchString(value):
+		l.faults.add(at, path, "%s is not allowed: %s", strconv.Quote(shorten(value)), key.Allowed)
+	}
+}
+
+// checkModels keeps the models' files apart.
+func (l *loader) checkModels(c *Config) {
+	first := make(map[string]int)
+	for i, m := range c.Models {
+		path := index("models", i)
+		if j, twice := first[m.Name]; twice && m.Name != "" {
+			l.faults.add(l.near(path), path, "called %s like %s: give it another name", m.Name, index("models", j))
+			continue
+		}
+		first[m.Name] = i
+	}
+}
+
+func (l *loader) checkPrompt(c *Config) {
+	if len(c.Prompt.Templates) > 0 && c.Prompt.Template != "" {
+		l.faults.add(l.near("prompt.template"), "prompt.template", "given beside prompt.templates: one of the two is wanted")
+	}
+	for i, template := range c.Prompt.All() {
+		path := "prompt.template"
+		if len(c.Prompt.Templates) > 0 {
+			path = index("prompt.templates", i)
+		}
+		if Fill(template, "a") == Fill(template, "b") {
+			l.faults.add(l.near(path), path, "%s has no place for the class name: [CLS]", strconv.Quote(shorten(template)))
+		}
+	}
+}
+
+func (l *loader) checkLearn(c *Config) {
+	if c.Learn.WarmupEpochs > c.Learn.Epochs {
+		l.faults.add(l.near("learn.warmup_epochs"), "learn.warmup_epochs", "%d is more than learn.epochs, %d", c.Learn.WarmupEpochs, c.Learn.Epochs)
+	}
+	seen := make(map[uint64]bool)
+	for _, seed := range c.Learn.Seeds {
+		if seen[seed] {
+			l.faults.add(l.near("learn.seeds"), "learn.seeds", "seed %d twice: the seeds must differ", seed)
+			return
+		}
+		seen[seed] = true
+	}
+}

@@ -1,0 +1,226 @@
+package config
+
+import (
+	"strings"
+	"time"
+)
+
+// Config is the effective configuration of a run: defaults filled in, paths
+// absolute. [Load] makes it.
+//
+// The tags of the fields, here and below:
+//
+//	yaml      the key
+//	default   the value without the key, as YAML
+//	derived   in words, the default that Load works out
+//	enum      the allowed values
+//	range     the interval of allowed numbers, "(0,1]"; for a list, of its length
+//	pattern   the regular expression of allowed strings; allowed says it in words
+//	required  "yes": there is no default
+//	path      "file": a path; "split": a path below dataset.path, or a path;
+//	          "plugin": a name, or a path where it holds a separator
+//	results   "no": the value changes no result, see Fingerprint
+//	source    where the default comes from
+//	example   a value, as YAML
+type Config struct {
+	// What the run is called, in its report and as its folder.
+	Name string `yaml:"name" derived:"the file's name without its ending" pattern:"[\\p{L}\\p{N}][^/\\\\\\x00-\\x1f]*" allowed:"begins with a letter or digit; no slashes" results:"no" example:"glyphs"`
+	// Where all randomness starts: the contexts' initial values, the order of
+	// training, and what a plugin draws.
+	Seed uint64 `yaml:"seed" default:"1" range:"[0,9007199254740991]" example:"7"`
+	// Where TensorFlow computes. `auto` takes a GPU where there is one; `gpu`
+	// fails where there is none; `gpu:1` is the second.
+	Device string `yaml:"device" default:"auto" pattern:"auto|cpu|gpu(:[0-9]{1,3})?" allowed:"auto, cpu, gpu, gpu:N" results:"no" example:"gpu:1"`
+	// The models. The first is trained and tested; all of them make pseudo
+	// labels.
+	Models []Model `yaml:"models" required:"yes" range:"[1,64]" source:"METHOD 2, pseudo-label ensemble"`
+	// The pictures.
+	Dataset Dataset `yaml:"dataset"`
+	// The text of zero-shot classification.
+	Prompt Prompt `yaml:"prompt"`
+	// How pictures get pseudo labels.
+	Label Label `yaml:"label"`
+	// How the prompt is learned from the pseudo labels.
+	Learn Learn `yaml:"learn"`
+	// Where the run writes, and what it may use of the machine.
+	Run Run `yaml:"run"`
+	// What is kept across runs.
+	Cache Cache `yaml:"cache"`
+	// The report.
+	Report Report `yaml:"report"`
+	// The log.
+	Log Log `yaml:"log"`
+
+	// written holds path keys as the user wrote them.
+	written map[string]string
+}
+
+// Model is one vision-language model.
+type Model struct {
+	// The model's folder: a SavedModel with assets.extra/upl.json, as
+	// `upl-host export` writes it.
+	Path string `yaml:"path" required:"yes" path:"file" example:"models/vit"`
+	// What the model is called in the run's files.
+	Name string `yaml:"name" derived:"the last element of its path" pattern:"[\\p{L}\\p{N}][^/\\\\\\x00-\\x1f]*" allowed:"begins with a letter or digit; no slashes" example:"vit"`
+}
+
+// Dataset says which pictures there are, and which classes.
+type Dataset struct {
+	// How the pictures are laid out: `folder`, a folder per class; `csv`, a
+	// table of paths and, where there are any, labels; `list`, pictures
+	// without labels.
+	Kind string `yaml:"kind" default:"folder" enum:"folder,csv,list" example:"csv"`
+	// The data set's folder, or its table.
+	Path string `yaml:"path" required:"yes" path:"file" example:"images/glyphs"`
+	// A file with a class a line: its folder, a tab, its name; or its name
+	// alone. Without it the classes are those that the folders, or the
+	// labels, name.
+	Classes string `yaml:"classes" path:"file" derived:"the folders or labels found" example:"classes.txt"`
+	// The pictures that get pseudo labels: a sub-folder of the data set, or a
+	// table. Without it every picture serves.
+	Unlabeled string `yaml:"unlabeled" path:"split" derived:"every picture" example:"train"`
+	// The pictures that are classified and, where they have labels,
+	// evaluated: a sub-folder of the data set, or a table. Without it every
+	// picture serves.
+	Test string `yaml:"test" path:"split" derived:"every picture" example:"test"`
+	// What to do about a picture that is listed and not there.
+	Missing string `yaml:"missing" default:"fail" enum:"fail,skip" example:"skip"`
+	// What to do about a file that cannot be read as a picture. Those skipped
+	// are counted, and listed in skipped.csv.
+	Corrupt string `yaml:"corrupt" default:"skip" enum:"skip,fail" example:"fail"`
+	// The most pixels a picture may have; a larger one counts as corrupt,
+	// before memory is taken for it.
+	MaxPixels int64 `yaml:"max_pixels" default:"89478485" range:"[1,2147483647]" source:"Pillow's limit" example:"25000000"`
+}
+
+// Prompt is the text of zero-shot classification, METHOD 1. Templates take
+// the place of Template where there are any.
+type Prompt struct {
+	// The prompt of a class; its name takes the place of `[CLS]` (or `{}`).
+	Template string `yaml:"template" default:"a photo of a [CLS]." source:"CLIP; eq. 1" example:"a drawing of a [CLS]."`
+	// Several templates instead of one: a class's text features are averaged
+	// over them and normalised again.
+	Templates []string `yaml:"templates" default:"[]" range:"[0,1000]" source:"CLIP, prompt ensemble" example:"[\"a photo of a [CLS].\", \"a drawing of a [CLS].\"]"`
+}
+
+// All returns the templates in force: one or more.
+func (p Prompt) All() []string {
+	if len(p.Templates) > 0 {
+		return p.Templates
+	}
+	return []string{p.Template}
+}
+
+// placeholders stand for the class name in a template.
+var placeholders = strings.NewReplacer("[CLS]", "\x00", "{}", "\x00")
+
+// Fill returns the template's text for a class. Underscores of the name are
+// read as spaces.
+func Fill(template, class string) string {
+	return strings.ReplaceAll(placeholders.Replace(template), "\x00", strings.ReplaceAll(class, "_", " "))
+}
+
+// Label says how pictures get pseudo labels, METHOD 2.
+type Label struct {
+	// How the models' probabilities become one matrix.
+	Ensemble Policy `yaml:"ensemble" default:"{plugin: mean}"`
+	// Which pictures get which pseudo labels.
+	Selection Policy `yaml:"selection" default:"{plugin: top-k}"`
+	// What a plugin may take before the run is ended.
+	Limits Limits `yaml:"limits"`
+}
+
+// Policy is a plugin and what it is told.
+type Policy struct {
+	// The plugin: a name that `upl-host plugin list` shows, or the path of its
+	// folder or module (`./my-rule`).
+	Plugin string `yaml:"plugin" path:"plugin" pattern:".+" allowed:"a name or a path" example:"threshold"`
+	// The plugin's own parameters, as `upl-host plugin show` describes them;
+	// case and types are kept. Without one, the plugin's default: K = 16 for
+	// top-k (METHOD 2).
+	Params Params `yaml:"params" default:"{}" example:"{k: 16}"`
+}
+
+// Params are a plugin's parameters, in the types of JSON: nil, bool, int64,
+// uint64 (beyond int64), float64, string, []any, map[string]any.
+type Params map[string]any
+
+// Limits are the ceilings of every plugin of a run.
+type Limits struct {
+	// The longest that a plugin may compute.
+	Time time.Duration `yaml:"time" default:"10m" range:"[1ms,720h]" results:"no" example:"30s"`
+	// The most memory that a plugin may hold.
+	Memory Size `yaml:"memory" default:"256MiB" range:"[64KiB,4GiB]" results:"no" example:"1GiB"`
+}
+
+// Learn says how the prompt is learned, METHOD 3.
+type Learn struct {
+	// What is learned: `prompt`, a context for the text encoder; `none`
+	// leaves it at zero-shot and pseudo labels.
+	Method string `yaml:"method" default:"prompt" enum:"prompt,none" source:"eq. 3, 4" example:"none"`
+	// L, the number of context vectors.
+	ContextLength int `yaml:"context_length" default:"16" range:"[1,1024]" source:"METHOD 3" example:"4"`
+	// Where the class name stands: behind the context, between its halves, or
+	// before it.
+	ClassTokenPosition string `yaml:"class_token_position" default:"end" enum:"end,middle,front" source:"METHOD 3; CoOp" example:"middle"`
+	// A context for each class instead of one for all.
+	ClassSpecific bool `yaml:"class_specific" default:"false" source:"METHOD 3; CoOp" example:"true"`
+	// Words whose token embeddings the context starts as; without them it is
+	// drawn from N(0, 0.02²).
+	InitialWords string `yaml:"initial_words" source:"METHOD 3; CoOp" example:"a photo of a"`
+	// One context is learned for each seed, and their logits are averaged. A
+	// number N stands for N seeds from `seed` on.
+	Seeds Seeds `yaml:"seeds" default:"16" range:"[1,1000]" source:"METHOD 3, prompt ensemble" example:"[1, 2, 3, 4]"`
+	// How often a seed's training sees the pseudo labels.
+	Epochs int `yaml:"epochs" default:"50" range:"[1,100000]" source:"METHOD 3" example:"10"`
+	// Pictures in a step.
+	BatchSize int `yaml:"batch_size" default:"32" range:"[1,65536]" source:"METHOD 3" example:"64"`
+	// The rate at which the cosine schedule starts.
+	LearningRate float64 `yaml:"learning_rate" default:"0.002" range:"(0,1000]" source:"METHOD 3" example:"0.001"`
+	// The momentum of SGD.
+	Momentum float64 `yaml:"momentum" default:"0.9" range:"[0,1)" source:"METHOD 3; CoOp" example:"0"`
+	// The weight decay of SGD.
+	WeightDecay float64 `yaml:"weight_decay" default:"0.0005" range:"[0,1]" source:"METHOD 3; CoOp" example:"0"`
+	// Epochs at the constant warm-up rate, of all epochs the first.
+	WarmupEpochs int `yaml:"warmup_epochs" default:"1" range:"[0,100000]" source:"METHOD 3; CoOp" example:"0"`
+	// The rate of the warm-up epochs.
+	WarmupLearningRate float64 `yaml:"warmup_learning_rate" default:"1e-5" range:"[0,1000]" source:"METHOD 3; CoOp" example:"1e-4"`
+	// Who computes the gradient: `model`, its own prompt_gradient; `host`, a
+	// graph of the host over the model's weights; `auto`, the host where the
+	// model allows it, as that is faster. They agree up to rounding.
+	Gradient string `yaml:"gradient" default:"auto" enum:"auto,model,host" source:"METHOD, exactness" example:"model"`
+}
+
+// Seeds are the seeds of the contexts, one or more, distinct.
+type Seeds []uint64
+
+// Run says where a run writes and what it may use of the machine.
+type Run struct {
+	// The run's folder.
+	Out string `yaml:"out" path:"file" derived:"runs/NAME" results:"no" example:"../results/glyphs"`
+	// Threads to compute with; 0 is one for each core. Results are the same
+	// with any number.
+	Threads int `yaml:"threads" default:"0" range:"[0,4096]" results:"no" example:"4"`
+	// Pictures encoded at once: more take more memory.
+	BatchSize int `yaml:"batch_size" default:"32" range:"[1,4096]" results:"no" example:"8"`
+}
+
+// Cache says what is kept across runs.
+type Cache struct {
+	// The folder of the features, keyed by model, preprocessing and picture.
+	Dir string `yaml:"dir" path:"file" derived:"upl-host in the user's cache folder" results:"no" example:"~/.cache/upl-host"`
+}
+
+// Report says what the report shows.
+type Report struct {
+	// Write report.html.
+	Enabled bool `yaml:"enabled" default:"true" results:"no" example:"false"`
+	// Pictures of each class in the gallery.
+	Gallery int `yaml:"gallery" default:"4" range:"[0,100]" results:"no" example:"8"`
+}
+
+// Log says what is logged.
+type Log struct {
+	// The least severe message that is logged.
+	Level string `yaml:"level" default:"info" enum:"debug,info,warn,error" results:"no" example:"debug"`
+}

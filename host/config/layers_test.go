@@ -1,0 +1,260 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/upl-host/upl-host/host/config"
+)
+
+// minimal is what a configuration cannot do without, and a little more.
+const minimal = `
+models: [{path: vit}, {path: rn, name: small}]
+dataset: {path: images}
+label: {selection: {params: {k: 16, Mode: Soft, nested: {a: 1}}}}
+learn: {epochs: 20, batch_size: 8}
+`
+
+func text(environ []string, set ...string) config.Source {
+	return config.Source{File: "/study/run.yaml", Text: []byte(minimal), Environ: environ, Set: set}
+}
+
+func TestPrecedence(t *testing.T) {
+	environ := []string{"UPL_LEARN_EPOCHS=30", "UPL_LEARN_MOMENTUM=0.5", "UPL_SEED=", "UPL_GOLDEN=/elsewhere", "PATH=/bin"}
+	for _, test := range []struct {
+		name                     string
+		source                   config.Source
+		epochs, batch            int
+		momentum                 float64
+		seed, firstSeed, lastOne uint64
+	}{
+		{"file", text(nil), 20, 8, 0.9, 1, 1, 16},
+		{"environment over file", text(environ), 30, 8, 0.5, 1, 1, 16},
+		{"set over environment", text(environ, "learn.epochs=40"), 40, 8, 0.5, 1, 1, 16},
+		{"later set over earlier", text(environ, "learn.epochs=40", "learn={epochs: 50, seeds: 2}", "seed=5"), 50, 8, 0.5, 5, 5, 6},
+		{"section keeps other keys", text(nil, "learn={momentum: 0}", "learn={seeds: [3]}"), 20, 8, 0, 1, 3, 3},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := load(t, test.source)
+			seeds := c.Learn.Seeds
+			got := []any{c.Learn.Epochs, c.Learn.BatchSize, c.Learn.Momentum, c.Seed, seeds[0], seeds[len(seeds)-1]}
+			want := []any{test.epochs, test.batch, test.momentum, test.seed, test.firstSeed, test.lastOne}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("epochs, batch, momentum, seed, first and last seed (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestSet(t *testing.T) {
+	working, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		set  string
+		get  func(*config.Config) any
+		want any
+	}{
+		{"name=2024", func(c *config.Config) any { return c.Name }, "2024"},
+		{"prompt.template=[CLS]: a = b", func(c *config.Config) any { return c.Prompt.Template }, "[CLS]: a = b"},
+		{`prompt.templates=["a [CLS]", "b {}"]`, func(c *config.Config) any { return c.Prompt.All() }, []string{"a [CLS]", "b {}"}},
+		{"learn.seeds=2", func(c *config.Config) any { return c.Learn.Seeds }, config.Seeds{1, 2}},
+		{"learn.seeds=[9, 7]", func(c *config.Config) any { return c.Learn.Seeds }, config.Seeds{9, 7}},
+		{"learn.learning_rate=1", func(c *config.Config) any { return c.Learn.LearningRate }, 1.0},
+		{"learn.class_specific=true", func(c *config.Config) any { return c.Learn.ClassSpecific }, true},
+		{"label.limits.time=1m30s", func(c *config.Config) any { return c.Label.Limits.Time }, 90 * time.Second},
+		{"label.limits.memory=1GiB", func(c *config.Config) any { return c.Label.Limits.Memory }, config.Size(1 << 30)},
+		{"models=[{path: a}]", func(c *config.Config) any { return c.Models }, []config.Model{{Path: filepath.Join(working, "a"), Name: "a"}}},
+		{"models.0.name=big", func(c *config.Config) any { return c.Models[0] }, config.Model{Path: "/study/vit", Name: "big"}},
+		{"models[1].path=/m", func(c *config.Config) any { return c.Models[1] }, config.Model{Path: "/m", Name: "small"}},
+		{"models.2={path: /new}", func(c *config.Config) any { return c.Models[2] }, config.Model{Path: "/new", Name: "new"}},
+		{"models.2.path=/new", func(c *config.Config) any { return c.Models[2] }, config.Model{Path: "/new", Name: "new"}},
+		{
+			"label.selection.params.k=8", func(c *config.Config) any { return c.Label.Selection.Params },
+			config.Params{"k": int64(8), "Mode": "Soft", "nested": map[string]any{"a": int64(1)}},
+		},
+		{
+			"label.selection.params.nested.B=[1.0, x]", func(c *config.Config) any { return c.Label.Selection.Params["nested"] },
+			map[string]any{"a": int64(1), "B": []any{1.0, "x"}},
+		},
+		{"label.selection.params={K: 1}", func(c *config.Config) any { return c.Label.Selection.Params }, config.Params{"K": int64(1)}},
+		{"label.ensemble.params.New=true", func(c *config.Config) any { return c.Label.Ensemble.Params }, config.Params{"New": true}},
+		{"label.ensemble.plugin=./mine", func(c *config.Config) any { return c.Label.Ensemble.Plugin }, filepath.Join(working, "mine")},
+		{"dataset.path=data", func(c *config.Config) any { return c.Dataset.Path }, filepath.Join(working, "data")},
+	} {
+		t.Run(test.set, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, test.get(load(t, text(nil, test.set)))); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// Assignments come in order, each upon what the ones before left.
+func TestSetInOrder(t *testing.T) {
+	c := load(t, text(
+		[]string{"UPL_LABEL_SELECTION_PARAMS={k: 4, Deep: {x: 1}}"},
+		"label.selection.params.k=8", "label.selection.params.Deep.y=2",
+		"models.0.name=one", "models.1.name=two", "models.2={path: /three, name: three}",
+	))
+	if diff := cmp.Diff(config.Params{"k": int64(8), "Deep": map[string]any{"x": int64(1), "y": int64(2)}}, c.Label.Selection.Params); diff != "" {
+		t.Errorf("params (-want +got):\n%s", diff)
+	}
+	want := []config.Model{{Path: "/study/vit", Name: "one"}, {Path: "/study/rn", Name: "two"}, {Path: "/three", Name: "three"}}
+	if diff := cmp.Diff(want, c.Models); diff != "" {
+		t.Errorf("models (-want +got):\n%s", diff)
+	}
+}
+
+// Faults of the environment and of --set name where they come from.
+func TestFaultsElsewhere(t *testing.T) {
+	home(t)
+	for _, test := range []struct {
+		name    string
+		environ []string
+		set     []string
+	}{
+		{name: "environment", environ: []string{
+			"UPL_LEARN_EPOCH=3", "UPL_LEARN_EPOCHS=many", "UPL_DEVICE=tpu", "UPL_MODELS=[{path: x, nam: y}",
+			"UPL_LABEL_SELECTION_PARAMS_K=8", "UPL_HOST_STDERR=1", "UPL_REPORT_GALLERY=-1",
+		}},
+		{name: "set", set: []string{
+			"learn.epoch=3", "learn.epochs=many", "learn.epochs", "=3", "epochs=3", "learn.epochs.x=3", "learn=3",
+			"models.9.path=x", "models.first.path=x", "models.0.pth=x", "models.0.path.x=x", "models.0=x",
+			"label.selection.params.k.x=1", "label.selection.params.k=.nan", "label.selection.params=3",
+			"learn.seeds=", "learn.momentum=1", "dataset.kind=cvs",
+		}},
+		{name: "several", environ: []string{"UPL_SEED=x"}, set: []string{"seed=y", "learn.seeds=0"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := config.Load(text(test.environ, test.set...))
+			if err == nil {
+				t.Fatal("no error")
+			}
+			golden(t, test.name+".golden", err.Error()+"\n")
+		})
+	}
+}
+
+func TestWithoutFile(t *testing.T) {
+	c := load(t, config.Source{Set: []string{"models=[{path: /m}]", "dataset.path=/d"}})
+	if c.Name != "run" || c.Models[0].Path != "/m" {
+		t.Errorf("name %q, models %v", c.Name, c.Models)
+	}
+	_, err := config.Load(config.Source{File: "testdata/none.yaml"})
+	if err == nil || !strings.Contains(err.Error(), "none.yaml: no such file") {
+		t.Errorf("a missing file: %v", err)
+	}
+}
+
+func TestPaths(t *testing.T) {
+	home(t)
+	folder := t.TempDir()
+	for _, name := range []string{"images/train", "images/test", "lists/test"} {
+		if err := os.MkdirAll(filepath.Join(folder, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range []struct{ name, written, want string }{
+		{"in the data set", "train", "images/train"},
+		{"in the data set first", "test", "images/test"},
+		{"beside the configuration", "lists/test", "lists/test"},
+		{"nowhere", "none", "images/none"},
+		{"absolute", "/test", "/test"},
+		{"home", "~/test", "/home/researcher/test"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			want := test.want
+			if !filepath.IsAbs(want) {
+				want = filepath.Join(folder, want)
+			}
+			c := load(t, config.Source{
+				File: filepath.Join(folder, "study.yaml"),
+				Text: []byte("models: [{path: vit}]\ndataset: {path: images, test: " + test.written + "}"),
+			})
+			if c.Dataset.Test != want {
+				t.Errorf("test %s, want %s", c.Dataset.Test, want)
+			}
+			if c.Run.Out != filepath.Join(folder, "runs", "study") {
+				t.Errorf("out %s", c.Run.Out)
+			}
+		})
+	}
+}
+
+// A run's folder keeps the configuration; it can be moved with what it names.
+func TestEffectiveMoves(t *testing.T) {
+	home(t)
+	c := load(t, config.Source{File: "/a/study.yaml", Text: []byte(`
+models: [{path: models/vit}, {path: ~/rn}, {path: /opt/x}]
+dataset: {path: images, unlabeled: train}
+label: {selection: {plugin: ./mine}}
+`)})
+	moved := load(t, config.Source{File: "/b/runs/study/run.yaml", Text: c.Effective("/a/runs/study")})
+	want := []config.Model{{Path: "/b/models/vit", Name: "vit"}, {Path: "/home/researcher/rn", Name: "rn"}, {Path: "/opt/x", Name: "x"}}
+	if diff := cmp.Diff(want, moved.Models); diff != "" {
+		t.Errorf("models (-want +got):\n%s", diff)
+	}
+	got := []string{moved.Dataset.Path, moved.Dataset.Unlabeled, moved.Label.Selection.Plugin, moved.Run.Out}
+	if diff := cmp.Diff([]string{"/b/images", "/b/images/train", "/b/mine", "/b/runs/study"}, got); diff != "" {
+		t.Errorf("paths (-want +got):\n%s", diff)
+	}
+}
+
+func TestDiffAndFingerprint(t *testing.T) {
+	base := load(t, text(nil))
+	for _, test := range []struct {
+		set     string
+		want    string
+		results bool
+	}{
+		{"learn.epochs=21", "learn.epochs: 21, was 20", true},
+		{"label.selection.params.k=8", "label.selection.params: {Mode: Soft, k: 8, nested: {a: 1}}, was {Mode: Soft, k: 16, nested: {a: 1}}", true},
+		{"models.0.path=/x", "models: [{path: /x, name: x}, {path: /study/rn, name: small}], was [{path: /study/vit, name: vit}, {path: /study/rn, name: small}]", true},
+		{"seed=2", "seed: 2, was 1", true},
+		{"device=cpu", "device: cpu, was auto", false},
+		{"run.threads=3", "run.threads: 3, was 0", false},
+		{"cache.dir=/c", "", false},
+		{"label.limits.time=1s", "label.limits.time: 1s, was 10m", false},
+		{"log.level=debug", "log.level: debug, was info", false},
+		{"report.enabled=false", "report.enabled: false, was true", false},
+	} {
+		t.Run(test.set, func(t *testing.T) {
+			other := load(t, text(nil, test.set, "learn.seeds=16"))
+			differences := config.Diff(base, other)
+			if test.set == "seed=2" && len(differences) == 2 { // and the seeds that follow from it
+				differences = differences[:1]
+			}
+			if len(differences) != 1 {
+				t.Fatalf("differences %v, want one", differences)
+			}
+			if got := differences[0].String(); test.want != "" && got != test.want {
+				t.Errorf("difference %q, want %q", got, test.want)
+			}
+			if got := base.Fingerprint() != other.Fingerprint(); got != test.results || differences[0].Results != test.results {
+				t.Errorf("fingerprints differ: %t, difference says %t, want %t", got, differences[0].Results, test.results)
+			}
+		})
+	}
+	if d := config.Diff(base, base); d != nil {
+		t.Errorf("differences from itself: %v", d)
+	}
+}
+
+func TestFill(t *testing.T) {
+	for _, test := range []struct{ template, class, want string }{
+		{"a photo of a [CLS].", "red_fox", "a photo of a red fox."},
+		{"a photo of a {}.", "cat", "a photo of a cat."},
+		{"{} or [CLS]", "[CLS]", "[CLS] or [CLS]"},
+	} {
+		if got := config.Fill(test.template, test.class); got != test.want {
+			t.Errorf("Fill(%q, %q) = %q, want %q", test.template, test.class, got, test.want)
+		}
+	}
+}
