@@ -1,0 +1,89 @@
+package plugins
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/upl-host/upl-host/sdk/session"
+)
+
+// What a policy is given and gives, and how it fails.
+type (
+	// Input is all that a policy may know, and its limits.
+	Input = session.Input
+	// Limits are the ceilings of one run of a policy.
+	Limits = session.Limits
+	// Probabilities is a matrix of probabilities.
+	Probabilities = session.Probabilities
+	// Selection is the result of a selection policy.
+	Selection = session.Selection
+	// Label is a hard pseudo label.
+	Label = session.Label
+	// Record is what a run leaves beside its result.
+	Record = session.Record
+	// Description is what a plugin says of one of its policies.
+	Description = session.Description
+
+	// GuestError is an error that the policy itself returned.
+	GuestError = session.GuestError
+	// TrapError is a policy's crash.
+	TrapError = session.TrapError
+	// LimitError says which limit a policy exceeded.
+	LimitError = session.LimitError
+	// ProtocolError is a breach of the contract.
+	ProtocolError = session.ProtocolError
+	// DataError says which probabilities cannot be used.
+	DataError = session.DataError
+)
+
+// NotFoundError says that no folder of the catalogue has a policy of that name.
+type NotFoundError struct {
+	Name    string
+	Known   []string // names there are
+	Folders []string // where they were looked for
+	Broken  []error  // plugins that could not be read
+}
+
+func (e *NotFoundError) Error() string {
+	s := fmt.Sprintf("no policy %q in %s", e.Name, strings.Join(e.Folders, ", "))
+	if len(e.Known) > 0 {
+		s += "; there are " + strings.Join(e.Known, ", ")
+	}
+	for _, err := range e.Broken {
+		s += "\nunusable: " + err.Error()
+	}
+	return s
+}
+
+// ManifestError says what is wrong with a plugin's manifest.
+type ManifestError struct {
+	Path   string
+	Reason string
+}
+
+func (e *ManifestError) Error() string { return e.Path + ": " + e.Reason }
+
+// ParameterError says which parameter of a policy the user has to change, and
+// what it may be.
+type ParameterError struct {
+	Policy    string
+	Parameter string // empty where it is not one alone
+	Reason    string
+}
+
+func (e *ParameterError) Error() string {
+	if e.Parameter == "" {
+		return fmt.Sprintf("policy %s: %s", e.Policy, e.Reason)
+	}
+	return fmt.Sprintf("policy %s: parameter %s: %s", e.Policy, e.Parameter, e.Reason)
+}
+
+// IntegrityError says that a module is not the one that was asked for.
+type IntegrityError struct {
+	Path      string
+	Want, Got string // "sha256:…"
+}
+
+func (e *IntegrityError) Error() string {
+	return fmt.Sprintf("%s has changed: %s, and expected was %s", e.Path, e.Got, e.Want)
+}

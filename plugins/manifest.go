@@ -1,0 +1,149 @@
+package plugins
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/upl-host/upl-host/sdk"
+)
+
+// ManifestName is the file beside a plugin's module.
+const ManifestName = "upl-plugin.yaml"
+
+const maxManifest = 1 << 20
+
+// Manifest is what a plugin's author says of it, for whoever chooses plugins
+// without running them.
+type Manifest struct {
+	Schema   int              `yaml:"schema"`  // 1
+	Name     string           `yaml:"name"`    // of the plugin
+	Version  string           `yaml:"version"` // semantic version
+	Summary  string           `yaml:"summary"`
+	Licence  string           `yaml:"licence"` // SPDX
+	Runtime  string           `yaml:"runtime"` // wasm
+	ABI      int              `yaml:"abi"`     // major version of the contract
+	Entry    string           `yaml:"entry"`   // the module's file, in the same folder
+	Policies []ManifestPolicy `yaml:"policies"`
+}
+
+// ManifestPolicy is one of a plugin's policies; it has to be what the module
+// says of itself.
+type ManifestPolicy struct {
+	Name    string   `yaml:"name"`
+	Version string   `yaml:"version"`
+	Kind    sdk.Kind `yaml:"kind"`
+	Summary string   `yaml:"summary"`
+	Needs   struct {
+		Views  []string `yaml:"views"`
+		Rounds bool     `yaml:"rounds"`
+	} `yaml:"needs"`
+	Parameters any `yaml:"parameters"` // a JSON Schema
+}
+
+var (
+	policyName = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+	semver     = regexp.MustCompile(`^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
+	// yaml.v3 names Go types where a user knows only the file.
+	goType = regexp.MustCompile(` (in type|into) plugins\.\w+`)
+)
+
+// ParseManifest reads a manifest, strictly. Errors say what is wrong, with lines
+// where it is the file's form; all faults of its content at once.
+func ParseManifest(text []byte) (Manifest, error) {
+	var m Manifest
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	d.KnownFields(true)
+	if err := d.Decode(&m); err != nil {
+		if errors.Is(err, io.EOF) {
+			return m, errors.New("is empty")
+		}
+		return m, errors.New(goType.ReplaceAllString(strings.TrimPrefix(err.Error(), "yaml: "), ""))
+	}
+	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
+		return m, errors.New("has more than one document")
+	}
+	return m, m.validate()
+}
+
+func (m *Manifest) validate() error {
+	var faults []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			faults = append(faults, fmt.Errorf(format, args...))
+		}
+	}
+	check(m.Schema == 1, "schema is %d, not 1", m.Schema)
+	check(policyName.MatchString(m.Name), "name %q is not of lower case letters, digits and hyphens", m.Name)
+	check(semver.MatchString(m.Version), "version %q is not of the form 1.2.3", m.Version)
+	check(m.Runtime == "wasm", "runtime %q is not wasm", m.Runtime)
+	check(m.ABI == sdk.ABIVersion>>16, "abi is %d, this host's is %d", m.ABI, sdk.ABIVersion>>16)
+	check(m.Entry != "" && m.Entry == filepath.Base(m.Entry) && filepath.IsLocal(m.Entry), "entry %q is not a file of the plugin's folder", m.Entry)
+	check(m.Licence != "", "licence is missing")
+	check(len(m.Policies) > 0, "there are no policies")
+	var seen []string
+	for i, p := range m.Policies {
+		check(policyName.MatchString(p.Name), "policies[%d]: name %q is not of lower case letters, digits and hyphens", i, p.Name)
+		check(semver.MatchString(p.Version), "policies[%d]: version %q is not of the form 1.2.3", i, p.Version)
+		check(p.Kind == sdk.KindSelection || p.Kind == sdk.KindEnsemble, "policies[%d]: kind %q is neither %s nor %s", i, p.Kind, sdk.KindSelection, sdk.KindEnsemble)
+		check(!slices.Contains(seen, p.Name), "policies[%d]: %s is listed twice", i, p.Name)
+		seen = append(seen, p.Name)
+	}
+	return errors.Join(faults...)
+}
+
+// agree compares a manifest with what the module says of itself.
+func (m *Manifest) agree(described []Description) error {
+	if len(m.Policies) != len(described) {
+		return fmt.Errorf("lists %d policies, and the module has %d", len(m.Policies), len(described))
+	}
+	var faults []error
+	for i, said := range m.Policies {
+		is := described[i]
+		schema, err := canonical(said.Parameters)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("policies[%d].parameters: %w", i, err))
+			continue
+		}
+		var own any
+		if err := json.Unmarshal(is.Parameters, &own); err != nil {
+			return fmt.Errorf("the module's parameters of %s: %w", is.Name, err)
+		}
+		for _, field := range []struct {
+			name     string
+			said, is any
+		}{
+			{"name", said.Name, is.Name},
+			{"version", said.Version, is.Version},
+			{"kind", said.Kind, is.Kind},
+			{"summary", said.Summary, is.Summary},
+			{"needs.views", fmt.Sprint(said.Needs.Views), fmt.Sprint(is.Needs.Views)},
+			{"needs.rounds", said.Needs.Rounds, is.Needs.Rounds},
+			{"parameters", schema, own},
+		} {
+			if !reflect.DeepEqual(field.said, field.is) {
+				faults = append(faults, fmt.Errorf("policies[%d].%s: %v, and the module says %v", i, field.name, field.said, field.is))
+			}
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// canonical is a YAML value as JSON has it, so that 1 and 1.0 are one number.
+func canonical(value any) (any, error) {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return nil, fmt.Errorf("is not JSON: %w", err)
+	}
+	var out any
+	return out, json.Unmarshal(text, &out)
+}

@@ -1,0 +1,59 @@
+package plugins
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/upl-host/upl-host/plugins/wasm"
+	"github.com/upl-host/upl-host/sdk"
+)
+
+// Policy is a loaded policy. It can be run several times, also at once; each run
+// has a sandbox of its own.
+type Policy struct {
+	Description
+	Path     string    // of its module
+	Hash     string    // of its module: "sha256:…"
+	Manifest *Manifest // nil for a module without one
+
+	module     *wasm.Module
+	parameters *parameters
+}
+
+// CheckParams says which parameters are wrong, without running anything: a
+// *ParameterError each, joined.
+func (p *Policy) CheckParams(params json.RawMessage) error { return p.parameters.check(params) }
+
+// Select runs a selection policy. What it logged and measured is also there with
+// an error.
+func (p *Policy) Select(ctx context.Context, in Input) (Selection, error) {
+	if err := p.CheckParams(in.Params); err != nil {
+		return Selection{}, err
+	}
+	s, err := p.module.Select(ctx, p.Description, in)
+	return s, p.wrap(err)
+}
+
+// Combine runs an ensemble policy. emit gets the combined rows in order, some at
+// a time and row by row, in memory that it must not keep.
+func (p *Policy) Combine(ctx context.Context, in Input, emit func(first int, rows []float32) error) (Record, error) {
+	if err := p.CheckParams(in.Params); err != nil {
+		return Record{}, err
+	}
+	record, err := p.module.Combine(ctx, p.Description, in, emit)
+	return record, p.wrap(err)
+}
+
+// wrap names the policy; what it says of a parameter is the user's to change.
+func (p *Policy) wrap(err error) error {
+	var guest *GuestError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &guest) && guest.Code == sdk.CodeConfig:
+		return &ParameterError{Policy: p.Name, Reason: guest.Error()}
+	}
+	return fmt.Errorf("policy %s: %w", p.Name, err)
+}

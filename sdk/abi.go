@@ -1,0 +1,174 @@
+package sdk
+
+// The binary interface, version 1. All integers and floats are little-endian and
+// naturally aligned; the records below have no implicit padding, so that their
+// memory is their encoding on every platform Go and upl-host run on together.
+
+// ABIVersion is what upl_abi_version returns: major<<16 | minor.
+const ABIVersion = 1 << 16
+
+// ImportModule is the name of the module of the host's functions; a module of
+// another major version fails to link.
+const ImportModule = "upl_v1"
+
+// Kind says what a policy makes.
+type Kind string
+
+// The kinds of policies.
+const (
+	KindSelection Kind = "selection" // pseudo labels from probabilities
+	KindEnsemble  Kind = "ensemble"  // one matrix of probabilities from several models'
+)
+
+// ViewKind is a kind of view.
+type ViewKind uint16
+
+// The views. C classes, M models, p a row's probabilities. Of equal probabilities
+// the lower class comes first. Margin of (row, c): p_c minus the largest of the
+// other classes', in float32; with one class p_c itself.
+const (
+	ViewRows      ViewKind = 1  // batch: float32[C], the probabilities themselves
+	ViewTopM      ViewKind = 2  // batch: [m]Candidate, the m most probable classes
+	ViewStats     ViewKind = 3  // batch: Stats
+	ViewAgree     ViewKind = 4  // batch: [M]Candidate, each model's first class
+	ViewColumn    ViewKind = 5  // batch: float32, p of one class
+	ViewGather    ViewKind = 6  // rows by number
+	ViewClassTopK ViewKind = 7  // global: [C][m]Ranked
+	ViewClassMean ViewKind = 8  // global: [C] of float64 count, float64[C] sums of p over the rows predicted as c
+	ViewQuantile  ViewKind = 9  // global: float64[m+1], the i/m quantiles, linear between order statistics
+	ViewPrevious  ViewKind = 10 // global: the previous round's records
+	ViewFeatures  ViewKind = 11 // batch: float32[D], by grant only
+)
+
+// Ensemble is the model number of the ensemble in a [ViewSpec]; in an ensemble
+// policy, which has yet to make it, the arithmetic mean over models.
+const Ensemble = -1
+
+// Flags of views.
+const (
+	// FlagAll, of ViewClassTopK: every row is ranked in every class, not only
+	// among those predicted as it. Of ViewClassMean: one record, over all rows.
+	FlagAll uint16 = 1
+	// FlagNoEntropy, of ViewStats: Entropy is left 0, which saves the host a
+	// logarithm per probability.
+	FlagNoEntropy uint16 = 2
+)
+
+// Statistics of a row, of which ViewQuantile takes quantiles (ViewSpec.Class).
+const (
+	QuantileP       uint32 = 0 // largest probability
+	QuantileMargin  uint32 = 1 // margin of the first class
+	QuantileEntropy uint32 = 2 // entropy, nats
+)
+
+// ViewSpec asks for a view.
+type ViewSpec struct {
+	Size     uint32 // SizeViewSpec
+	Kind     ViewKind
+	Flags    uint16
+	Model    int32     // 0..M-1, or Ensemble; not used by ViewAgree
+	M        uint32    // of ViewTopM, ViewClassTopK, ViewQuantile
+	Class    uint32    // of ViewColumn; the statistic of ViewQuantile
+	Reserved [3]uint32 // 0
+}
+
+// Dataset is the size of the data and the state of the run.
+type Dataset struct {
+	Size       uint32 // SizeDataset
+	Flags      uint32 // 0
+	Rows       uint64 // N
+	Classes    uint32 // C
+	Models     uint32 // M
+	FeatureDim uint32 // D; 0 where features are not granted
+	BatchRows  uint32 // rows of each batch but the last
+	Round      uint32 // from 0
+	MaxRounds  uint32
+	Seed       uint64
+	Reserved   [2]uint64
+}
+
+// Candidate is a class with its probability.
+type Candidate struct {
+	Class uint32
+	P     float32
+}
+
+// Stats are the numbers of a row.
+type Stats struct {
+	Class   uint32  // the most probable
+	P       float32 // its probability
+	Margin  float32
+	Entropy float32 // nats; log 0 is taken as log 2^-126
+}
+
+// Ranked is a row in the order of a class: p descending, margin descending, row
+// ascending. Where a class has fewer than m rows the rest have Row = NoRow.
+type Ranked struct {
+	Row      uint64
+	P        float32
+	Reserved uint32
+}
+
+// NoRow marks a Ranked that is none.
+const NoRow = ^uint64(0)
+
+// EmitKind is a kind of result.
+type EmitKind int32
+
+// The results. Soft, Candidates and Drop are of version 1 too; a host that does
+// not take them answers CodeNotSupported.
+const (
+	EmitHard       EmitKind = 1 // Label
+	EmitSoft       EmitKind = 2 // {u64 row, f32 weight, u32 n} + n Candidate
+	EmitCandidates EmitKind = 3 // {u64 row, f32 weight, u32 n} + n u32
+	EmitDrop       EmitKind = 4 // {u64 row}
+	EmitCombined   EmitKind = 5 // {u64 first, u32 rows, u32 classes} + f32[rows*classes]
+)
+
+// Label is a hard pseudo label: this row is of this class, with this weight in
+// training. A row may have labels of several classes, but each class once.
+type Label struct {
+	Row      uint64
+	Class    uint32
+	Weight   float32 // finite, at least 0; 1 is a whole picture
+	Flags    uint32  // 0
+	Reserved uint32  // 0
+}
+
+// Sizes of the records, in bytes.
+const (
+	SizeViewSpec  = 32
+	SizeDataset   = 64
+	SizeCandidate = 8
+	SizeStats     = 16
+	SizeRanked    = 16
+	SizeLabel     = 24
+	SizeCombined  = 16 // the head of EmitCombined
+)
+
+// Level is the weight of a log line.
+type Level int32
+
+// The levels.
+const (
+	LevelDebug Level = 0
+	LevelInfo  Level = 1
+	LevelWarn  Level = 2
+	LevelError Level = 3
+)
+
+// Code is an error on the wire: what a function returns below 0.
+type Code int32
+
+// The codes.
+const (
+	CodeInvalid      Code = -1 // a malformed argument
+	CodeRange        Code = -2 // an index out of range
+	CodeNotSupported Code = -3 // known, but not by this host
+	CodeDenied       Code = -4 // not declared as needed, or not granted
+	CodeLimit        Code = -5 // a limit of the run
+	CodeState        Code = -6 // not at this point of the order of calls
+	CodeConfig       Code = -7 // a parameter of the user's; the message is shown as it is
+	CodeData         Code = -8 // the data cannot be used
+	CodeInternal     Code = -9 // a fault of the policy itself
+)

@@ -1,0 +1,130 @@
+package sdk
+
+import (
+	"encoding/binary"
+	"runtime"
+	"strconv"
+)
+
+// Guest drives one policy through one run on the carrier's side of the binary
+// interface: its methods are the exported functions.
+type Guest struct {
+	policy any
+	host   Host
+	setup  *Setup
+	round  *Round
+
+	combined []float32 // EmitCombined's head, then rows
+}
+
+// NewGuest makes the policy.
+func NewGuest(policy Policy, host Host) *Guest {
+	g := &Guest{host: host}
+	if policy.Ensemble != nil {
+		g.policy = policy.Ensemble()
+	} else {
+		g.policy = policy.Selection()
+	}
+	return g
+}
+
+// Observes says whether the policy looks at batches.
+func (g *Guest) Observes() bool {
+	_, ok := g.policy.(Observer)
+	return ok
+}
+
+// Configure is upl_configure.
+func (g *Guest) Configure() (err error) {
+	defer recovered(&err)
+	if g.setup, err = newSetup(g.host); err != nil {
+		return err
+	}
+	g.round = &Round{Setup: g.setup}
+	return g.policy.(interface{ Configure(*Setup) error }).Configure(g.setup)
+}
+
+// BeginRound is upl_begin_round.
+func (g *Guest) BeginRound(round int) (err error) {
+	defer recovered(&err)
+	g.round = &Round{Number: round, Setup: g.setup, labels: g.round.labels[:0]}
+	if p, ok := g.policy.(RoundBeginner); ok {
+		return p.BeginRound(g.round)
+	}
+	return nil
+}
+
+// Observe is upl_observe.
+func (g *Guest) Observe(first, rows int) (err error) {
+	defer recovered(&err)
+	if p, ok := g.policy.(Observer); ok {
+		if err := p.Observe(&Batch{First: first, Rows: rows, Round: g.round}); err != nil {
+			return err
+		}
+	}
+	return g.round.flush()
+}
+
+// EndRound is upl_end_round.
+func (g *Guest) EndRound(int) (another bool, err error) {
+	defer recovered(&err)
+	if p, ok := g.policy.(RoundEnder); ok {
+		if another, err = p.EndRound(g.round); err != nil {
+			return false, err
+		}
+	}
+	return another, g.round.flush()
+}
+
+// Combine is upl_combine.
+func (g *Guest) Combine(first, rows int) (err error) {
+	defer recovered(&err)
+	p, ok := g.policy.(Combiner)
+	if !ok {
+		return &Error{CodeNotSupported, "this policy is no ensemble"}
+	}
+	const head = SizeCombined / 4
+	classes := int(g.setup.Classes)
+	if cap(g.combined) < head+rows*classes {
+		g.combined = make([]float32, head+rows*classes)
+	}
+	g.combined = g.combined[:head+rows*classes]
+	if err := p.Combine(&Batch{First: first, Rows: rows, Round: g.round, output: g.combined[head:]}); err != nil {
+		return err
+	}
+	b := bytesOf(g.combined)
+	binary.LittleEndian.PutUint64(b, uint64(first))
+	binary.LittleEndian.PutUint32(b[8:], uint32(rows))
+	binary.LittleEndian.PutUint32(b[12:], uint32(classes))
+	if err := g.host.Emit(EmitCombined, b); err != nil {
+		return wrap("emitting probabilities", err)
+	}
+	return nil
+}
+
+// recovered makes an error of a panic, with the functions it came through.
+func recovered(err *error) {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	message := "panic"
+	switch c := cause.(type) {
+	case error:
+		message += ": " + c.Error()
+	case string:
+		message += ": " + c
+	}
+	callers := make([]uintptr, 16)
+	frames := runtime.CallersFrames(callers[:runtime.Callers(3, callers)])
+	for {
+		frame, more := frames.Next()
+		if frame.Function != "" {
+			message += "\n\t" + frame.Function + " line " + strconv.Itoa(frame.Line)
+		}
+		if !more {
+			break
+		}
+	}
+	*err = &Error{CodeInternal, message}
+}

@@ -1,0 +1,272 @@
+package session
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/upl-host/upl-host/sdk"
+)
+
+// Guest is a policy on its carrier: the exported functions of the binary
+// interface. Each returns when its context is done.
+type Guest interface {
+	Configure(context.Context) error
+	BeginRound(ctx context.Context, round int) error
+	// Observes says whether Observe is to be called at all.
+	Observes() bool
+	Observe(ctx context.Context, first, rows int) error
+	EndRound(ctx context.Context, round int) (another bool, err error)
+	Combine(ctx context.Context, first, rows int) error
+}
+
+// Start makes the guest of a run. The guest uses host only within its calls.
+type Start func(ctx context.Context, host sdk.Host) (Guest, error)
+
+// Label is a hard pseudo label.
+type Label struct {
+	Row    int
+	Class  int
+	Weight float32
+}
+
+// Record is what a run leaves beside its result.
+type Record struct {
+	Rounds  int
+	Metrics []Metric
+	Log     []Line
+}
+
+// Metric is a number of the policy's own.
+type Metric struct {
+	Name  string
+	Round int
+	Value float64
+}
+
+// Line is a line of a policy's log.
+type Line struct {
+	Level sdk.Level
+	Round int
+	Text  string
+}
+
+// Selection is the result of a selection policy.
+type Selection struct {
+	Labels []Label // sorted by row, then class; no two equal in both
+	Record
+}
+
+// Select runs a selection policy. The record is also there with an error.
+func Select(ctx context.Context, policy Description, in Input, start Start) (Selection, error) {
+	r, err := newRun(&policy, &in, sdk.KindSelection)
+	if err != nil {
+		return Selection{}, err
+	}
+	_, err = r.rounds(ctx, start)
+	if err != nil {
+		return Selection{Record: r.record}, err
+	}
+	return Selection{r.labels, r.record}, nil
+}
+
+// Combine runs an ensemble policy; emit gets its rows in order, a batch at a
+// time, in memory that it must not keep.
+func Combine(ctx context.Context, policy Description, in Input, emit func(first int, rows []float32) error, start Start) (Record, error) {
+	r, err := newRun(&policy, &in, sdk.KindEnsemble)
+	if err != nil {
+		return Record{}, err
+	}
+	guest, err := r.rounds(ctx, start)
+	if err != nil {
+		return r.record, err
+	}
+	r.out = emit
+	err = r.pass(ctx, nil, func(b *batch) error {
+		r.stage, r.current, r.combined = combining, b, 0
+		err := r.call(ctx, "upl_combine", func(ctx context.Context) error { return guest.Combine(ctx, b.first, b.rows) })
+		if err == nil && r.combined != b.rows {
+			err = &ProtocolError{fmt.Sprintf("upl_combine gave %d of the %d rows from %d on", r.combined, b.rows, b.first)}
+		}
+		return err
+	})
+	return r.record, err
+}
+
+// stage is where in the order of calls a run is.
+type stage int
+
+const (
+	starting stage = iota
+	configuring
+	beginning
+	observing
+	ending
+	combining
+)
+
+// run is one policy over one data set.
+type run struct {
+	policy  *Description
+	in      *Input
+	limits  Limits
+	dataset sdk.Dataset
+	config  []byte
+	rows    int
+	classes int
+
+	stage   stage
+	round   int
+	views   []*view
+	current *batch        // of observing and combining
+	spent   time.Duration // in the guest
+	broken  error         // the first breach; the guest's next return ends the run
+	random  *rand.ChaCha8
+
+	labels   []Label
+	combined int // rows of the current batch that were emitted
+	scratch  []float32
+	out      func(first int, rows []float32) error
+	record   Record
+	output   int64
+}
+
+func newRun(policy *Description, in *Input, kind sdk.Kind) (*run, error) {
+	if policy.Kind != kind {
+		return nil, fmt.Errorf("policy %s is of kind %s, not %s", policy.Name, policy.Kind, kind)
+	}
+	if err := in.validate(kind); err != nil {
+		return nil, err
+	}
+	config, err := in.config(policy)
+	if err != nil {
+		return nil, err
+	}
+	r := &run{
+		policy: policy, in: in, limits: in.Limits.EnsureDefaults(), config: config,
+		rows: in.Models[0].Rows(), classes: in.Models[0].Classes(),
+	}
+	maxRounds := in.MaxRounds
+	setDefault(&maxRounds, 100)
+	r.dataset = sdk.Dataset{
+		Size: sdk.SizeDataset, Rows: uint64(r.rows), Classes: uint32(r.classes), Models: uint32(len(in.Models)),
+		BatchRows: uint32(in.batchRows(r.classes)), MaxRounds: uint32(maxRounds), Seed: in.Seed,
+	}
+	r.reseed()
+	return r, nil
+}
+
+// reseed makes random a function of the run's seed, the policy and the round.
+func (r *run) reseed() {
+	h := sha256.New()
+	_ = binary.Write(h, binary.LittleEndian, [2]uint64{r.in.Seed, uint64(r.round)}) // a hash takes all
+	h.Write([]byte(r.policy.Name))
+	r.random = rand.NewChaCha8([32]byte(h.Sum(nil)))
+}
+
+// rounds configures the guest and runs it until it asks for no other round.
+func (r *run) rounds(ctx context.Context, start Start) (Guest, error) {
+	var guest Guest
+	err := r.call(ctx, "start", func(ctx context.Context) (err error) {
+		guest, err = start(ctx, r)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.stage = configuring
+	if err := r.call(ctx, "upl_configure", guest.Configure); err != nil {
+		return nil, err
+	}
+	for another := true; another; r.round++ {
+		if r.round > 0 && !r.policy.Needs.Rounds {
+			return nil, &ProtocolError{"it asks for another round without having declared that it needs rounds"}
+		}
+		if r.round == int(r.dataset.MaxRounds) {
+			return nil, &LimitError{Limit: LimitRounds, Detail: fmt.Sprintf("not done after %d rounds", r.round)}
+		}
+		if another, err = r.oneRound(ctx, guest); err != nil {
+			return nil, err
+		}
+		r.record.Rounds++
+	}
+	return guest, nil
+}
+
+func (r *run) oneRound(ctx context.Context, guest Guest) (another bool, err error) {
+	r.dataset.Round = uint32(r.round)
+	r.reseed()
+	r.labels = r.labels[:0]
+	r.views = slices.DeleteFunc(r.views, func(v *view) bool { return v.round >= 0 })
+	r.stage = beginning
+	err = r.call(ctx, "upl_begin_round", func(ctx context.Context) error { return guest.BeginRound(ctx, r.round) })
+	if err != nil {
+		return false, err
+	}
+	globals := r.globals()
+	if observes := guest.Observes(); observes || len(globals) > 0 {
+		err := r.pass(ctx, globals, func(b *batch) error {
+			if !observes {
+				return nil
+			}
+			r.stage, r.current = observing, b
+			return r.call(ctx, "upl_observe", func(ctx context.Context) error { return guest.Observe(ctx, b.first, b.rows) })
+		})
+		if err != nil {
+			return false, err
+		}
+	}
+	r.stage, r.current = ending, nil
+	err = r.call(ctx, "upl_end_round", func(ctx context.Context) (err error) {
+		another, err = guest.EndRound(ctx, r.round)
+		return err
+	})
+	if err != nil {
+		return false, err
+	}
+	return another, r.sortLabels()
+}
+
+// sortLabels puts a round's labels in order and finds duplicates.
+func (r *run) sortLabels() error {
+	slices.SortFunc(r.labels, func(a, b Label) int {
+		return cmp.Or(cmp.Compare(a.Row, b.Row), cmp.Compare(a.Class, b.Class))
+	})
+	for i := 1; i < len(r.labels); i++ {
+		if a, b := r.labels[i-1], r.labels[i]; a.Row == b.Row && a.Class == b.Class {
+			return &ProtocolError{fmt.Sprintf("it labelled row %d as class %d twice", a.Row, a.Class)}
+		}
+	}
+	return nil
+}
+
+// call runs one call into the guest under its limits. A breach that the host saw
+// meanwhile is the error, whatever the guest made of it.
+func (r *run) call(ctx context.Context, name string, f func(context.Context) error) error {
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	limit, left := r.limits.Call, r.limits.Time-r.spent
+	cause := &LimitError{Limit: LimitTime, Detail: fmt.Sprintf("%s took more than %v", name, limit)}
+	if left < limit {
+		limit = max(left, 0)
+		cause = &LimitError{Limit: LimitTime, Detail: fmt.Sprintf("more than %v in all, at last in %s", r.limits.Time, name)}
+	}
+	inner, cancel := context.WithTimeoutCause(ctx, limit, cause)
+	defer cancel()
+	began := time.Now()
+	err := f(inner)
+	r.spent += time.Since(began)
+	if r.broken != nil {
+		return r.broken
+	}
+	if inner.Err() != nil {
+		return context.Cause(inner)
+	}
+	return err
+}

@@ -1,0 +1,169 @@
+package session
+
+import (
+	"slices"
+
+	"github.com/upl-host/upl-host/sdk"
+)
+
+// view is one that a guest has opened.
+type view struct {
+	spec   sdk.ViewSpec
+	size   int    // bytes of a row's records, or of one global record
+	round  int    // the only round that it is of; -1: all
+	source int    // of its probabilities: a model, or len(models) for the ensemble
+	top    bool   // needs the first class of each row
+	bytes  int64  // what a global view takes at most
+	global global // nil for batch views
+
+	// fill computes the records of a batch; nil for global views and for rows.
+	fill func(b *batch, dst []byte)
+	// fresh makes the global view of a round; nil for batch views.
+	fresh func() global
+}
+
+// newView checks a specification and makes the view.
+func (r *run) newView(spec sdk.ViewSpec) (*view, error) {
+	kind := spec.Kind
+	switch {
+	case kind < sdk.ViewRows || kind > sdk.ViewFeatures:
+		return nil, refuse(sdk.CodeNotSupported, "%s", kind)
+	case !slices.Contains(r.policy.Needs.Views, kind.String()):
+		return nil, refuse(sdk.CodeDenied, "view %s is not among those the policy declares as needed", kind)
+	case spec.Model < sdk.Ensemble || int(spec.Model) >= len(r.in.Models):
+		return nil, refuse(sdk.CodeRange, "model %d of %d", spec.Model, len(r.in.Models))
+	case spec.Flags&^flagsOf(kind) != 0:
+		return nil, refuse(sdk.CodeInvalid, "flags %#x of view %s", spec.Flags, kind)
+	}
+	v := &view{spec: spec, source: int(spec.Model)}
+	if spec.Model == sdk.Ensemble {
+		v.source = len(r.in.Models)
+	}
+	switch kind {
+	case sdk.ViewRows, sdk.ViewTopM, sdk.ViewStats, sdk.ViewAgree, sdk.ViewColumn:
+		return v, r.batchView(v)
+	case sdk.ViewClassTopK, sdk.ViewClassMean, sdk.ViewQuantile:
+		return v, r.globalView(v)
+	}
+	return nil, refuse(sdk.CodeNotSupported, "view %s", kind)
+}
+
+func flagsOf(kind sdk.ViewKind) uint16 {
+	switch kind {
+	case sdk.ViewClassTopK, sdk.ViewClassMean:
+		return sdk.FlagAll
+	case sdk.ViewStats:
+		return sdk.FlagNoEntropy
+	}
+	return 0
+}
+
+func (r *run) batchView(v *view) error {
+	spec, classes := v.spec, r.classes
+	switch spec.Kind {
+	case sdk.ViewRows:
+		v.size = 4 * classes // straight from its source
+	case sdk.ViewTopM:
+		if spec.M < 1 || spec.M > uint32(classes) {
+			return refuse(sdk.CodeRange, "the %d most probable of %d classes", spec.M, classes)
+		}
+		v.size = sdk.SizeCandidate * int(spec.M)
+		v.fill = func(b *batch, dst []byte) {
+			records := make([]sdk.Candidate, spec.M)
+			for i := range b.rows {
+				topM(b.sources[v.source].row(i), records)
+				copy(dst[i*v.size:], bytesOf(records))
+			}
+		}
+	case sdk.ViewStats:
+		v.size, v.top = sdk.SizeStats, true
+		withEntropy := spec.Flags&sdk.FlagNoEntropy == 0
+		v.fill = func(b *batch, dst []byte) {
+			s := b.sources[v.source]
+			for i, t := range s.tops {
+				record := []sdk.Stats{{Class: t.class, P: t.p, Margin: t.margin()}}
+				if withEntropy {
+					record[0].Entropy = entropy(s.row(i))
+				}
+				copy(dst[i*v.size:], bytesOf(record))
+			}
+		}
+	case sdk.ViewAgree:
+		models := len(r.in.Models)
+		v.size, v.top = sdk.SizeCandidate*models, true
+		v.fill = func(b *batch, dst []byte) {
+			record := make([]sdk.Candidate, models)
+			for i := range b.rows {
+				for m := range record {
+					t := b.sources[m].tops[i]
+					record[m] = sdk.Candidate{Class: t.class, P: t.p}
+				}
+				copy(dst[i*v.size:], bytesOf(record))
+			}
+		}
+	case sdk.ViewColumn:
+		if spec.Class >= uint32(classes) {
+			return refuse(sdk.CodeRange, "class %d of %d", spec.Class, classes)
+		}
+		v.size = 4
+		v.fill = func(b *batch, dst []byte) {
+			for i := range b.rows {
+				copy(dst[i*v.size:], bytesOf(b.sources[v.source].row(i)[spec.Class:][:1]))
+			}
+		}
+	}
+	return nil
+}
+
+func (r *run) globalView(v *view) error {
+	spec := v.spec
+	all := spec.Flags&sdk.FlagAll != 0
+	switch spec.Kind {
+	case sdk.ViewClassTopK:
+		if spec.M < 1 {
+			return refuse(sdk.CodeRange, "the first 0 rows of each class")
+		}
+		kept := int64(min(int(spec.M), r.rows)) * int64(r.classes)
+		if !all {
+			kept = min(kept, int64(r.rows))
+		}
+		v.bytes = kept * sizeRanked
+		v.size, v.top = sdk.SizeRanked, true
+		v.fresh = func() global { return newClassTopK(r.classes, int(spec.M), all) }
+	case sdk.ViewClassMean:
+		records := r.classes
+		if all {
+			records = 1
+		}
+		v.size, v.top = 8*(1+r.classes), true
+		v.bytes = int64(records) * int64(v.size)
+		v.fresh = func() global { return newClassMean(records, r.classes) }
+	case sdk.ViewQuantile:
+		if spec.Class > sdk.QuantileEntropy || spec.M < 1 || spec.M > 1<<20 {
+			return refuse(sdk.CodeRange, "quantiles 1/%d of statistic %d", spec.M, spec.Class)
+		}
+		v.bytes = 4 * int64(r.rows)
+		v.size, v.top = 8, true
+		v.fresh = func() global { return &quantile{statistic: spec.Class, m: int(spec.M)} }
+	}
+	bytes := v.bytes
+	for _, other := range r.views {
+		bytes += other.bytes
+	}
+	if bytes > r.limits.Views {
+		return refuse(sdk.CodeLimit, "global views of %d bytes, of %d allowed", bytes, r.limits.Views)
+	}
+	return nil
+}
+
+// globals makes the global views of a round, empty.
+func (r *run) globals() []*view {
+	var globals []*view
+	for _, v := range r.views {
+		if v.fresh != nil {
+			v.global = v.fresh()
+			globals = append(globals, v)
+		}
+	}
+	return globals
+}

@@ -1,0 +1,351 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/upl-host/upl-host/graphs/array"
+	"github.com/upl-host/upl-host/plugins"
+	"github.com/upl-host/upl-host/sdk"
+	"github.com/upl-host/upl-host/sdk/sdktest"
+)
+
+// catalogue has the module that these sources make, built once.
+var catalogue *plugins.Catalogue
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	folder, err := os.MkdirTemp("", "strategies")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(folder)
+	if err := build(filepath.Join(folder, "strategies")); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	catalogue = plugins.NewCatalogue(plugins.Options{Folders: []string{folder}})
+	defer catalogue.Close()
+	return m.Run()
+}
+
+func build(dir string) error {
+	manifest, err := os.ReadFile(plugins.ManifestName)
+	if err != nil {
+		return err
+	}
+	command := exec.Command("go", "build", "-trimpath", "-buildmode=c-shared", "-o", filepath.Join(dir, "strategies.wasm"), ".")
+	command.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0", "GOFLAGS=")
+	if out, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("building the module: %w\n%s", err, out)
+	}
+	return os.WriteFile(filepath.Join(dir, plugins.ManifestName), manifest, 0o644)
+}
+
+// both runs a selection natively and as WASM; they have to be equal.
+func both(t interface {
+	Helper()
+	Fatalf(string, ...any)
+}, name string, in plugins.Input,
+) ([]plugins.Label, error) {
+	t.Helper()
+	native, nativeErr := sdktest.Select(context.Background(), policyNamed(name), in)
+	policy, err := catalogue.Find(context.Background(), name, "")
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	wasm, wasmErr := policy.Select(context.Background(), in)
+	if (nativeErr == nil) != (wasmErr == nil) {
+		t.Fatalf("native: %v; WASM: %v", nativeErr, wasmErr)
+	}
+	if d := gocmp.Diff(native, wasm); d != "" {
+		t.Fatalf("native and WASM differ (-native +WASM):\n%s", d)
+	}
+	return wasm.Labels, wasmErr
+}
+
+func bothCombined(t *testing.T, name string, in plugins.Input) ([]float32, error) {
+	t.Helper()
+	native, _, nativeErr := sdktest.Combine(t.Context(), policyNamed(name), in)
+	policy, err := catalogue.Find(t.Context(), name, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wasm []float32
+	_, wasmErr := policy.Combine(t.Context(), in, func(_ int, rows []float32) error {
+		wasm = append(wasm, rows...)
+		return nil
+	})
+	if (nativeErr == nil) != (wasmErr == nil) {
+		t.Fatalf("native: %v; WASM: %v", nativeErr, wasmErr)
+	}
+	if nativeErr == nil && !slices.Equal(native, wasm) {
+		t.Fatal("native and WASM differ")
+	}
+	return wasm, wasmErr
+}
+
+func policyNamed(name string) sdk.Policy {
+	for _, p := range plugin.Policies() {
+		if p.Name == name {
+			return p
+		}
+	}
+	return sdk.Policy{}
+}
+
+// input is a data set of those models; a selection chooses from ensemble.
+func input(classes int, ensemble []float32, models ...[]float32) plugins.Input {
+	var in plugins.Input
+	for _, values := range models {
+		in.Models = append(in.Models, sdktest.Matrix{Values: values, C: classes})
+	}
+	if ensemble != nil {
+		in.Ensemble = sdktest.Matrix{Values: ensemble, C: classes}
+	}
+	for c := range classes {
+		in.ClassNames = append(in.ClassNames, fmt.Sprintf("class %d", c))
+	}
+	return in
+}
+
+// TestGolden holds the policies to reference values that were computed from the
+// papers' rules elsewhere.
+func TestGolden(t *testing.T) {
+	golden, err := array.ReadArchive("testdata/golden.npz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := os.ReadFile("testdata/cases.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(lines)) {
+		var c struct {
+			Name, Kind, Policy, Inputs, Expected string
+			Model                                int
+			Params                               json.RawMessage
+		}
+		if err := json.Unmarshal([]byte(line), &c); err != nil {
+			t.Fatal(err)
+		}
+		t.Run(c.Name, func(t *testing.T) {
+			p := golden[c.Inputs+"/probabilities"]
+			values, err := p.Float32()
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows, classes := p.Shape[1], p.Shape[2]
+			var models [][]float32
+			for m := range p.Shape[0] {
+				models = append(models, values[m*rows*classes:(m+1)*rows*classes])
+			}
+			if c.Kind == "ensemble" {
+				in := input(classes, nil, models...)
+				in.Params = c.Params
+				checkCombined(t, golden[c.Expected+"/combined"], c.Policy, in)
+				return
+			}
+			ensemble := average(models)
+			if c.Model >= 0 {
+				ensemble = models[c.Model]
+			}
+			in := input(classes, ensemble, models...)
+			in.Params = c.Params
+			labels, err := both(t, c.Policy, in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := gocmp.Diff(expected(t, golden, c.Expected), labels, gocmp.Comparer(slices.Equal[[]plugins.Label])); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+func checkCombined(t *testing.T, want array.Array, policy string, in plugins.Input) {
+	t.Helper()
+	values, err := want.Float32()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := bothCombined(t, policy, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != len(values) {
+		t.Fatalf("%d values, not %d", len(got), len(values))
+	}
+	for i := range got {
+		if policy == "single" && got[i] != values[i] || math.Abs(float64(got[i]-values[i])) > 1e-6 {
+			t.Fatalf("value %d: %v, not %v", i, got[i], values[i])
+		}
+	}
+}
+
+func expected(t *testing.T, golden map[string]array.Array, prefix string) []plugins.Label {
+	t.Helper()
+	rows, err1 := golden[prefix+"/rows"].Int()
+	classes, err2 := golden[prefix+"/classes"].Int()
+	weights, err3 := golden[prefix+"/weights"].Float32()
+	if err := cmp.Or(err1, err2, err3); err != nil {
+		t.Fatal(err)
+	}
+	var labels []plugins.Label
+	for i, row := range rows {
+		labels = append(labels, plugins.Label{Row: row, Class: classes[i], Weight: weights[i]})
+	}
+	return labels
+}
+
+func average(models [][]float32) []float32 {
+	out := make([]float32, len(models[0]))
+	for i := range out {
+		var sum float64
+		for _, m := range models {
+			sum += float64(m[i])
+		}
+		out[i] = float32(sum / float64(len(models)))
+	}
+	return out
+}
+
+// probabilities draws rows of few distinct values, so that ties are common.
+func probabilities(t *rapid.T, rows, classes int) []float32 {
+	var out []float32
+	for range rows {
+		parts := rapid.SliceOfN(rapid.IntRange(0, 3), classes, classes).Draw(t, "parts")
+		sum := 0
+		for _, p := range parts {
+			sum += p
+		}
+		if sum == 0 {
+			parts[0], sum = 1, 1
+		}
+		for _, p := range parts {
+			out = append(out, float32(p)/float32(sum))
+		}
+	}
+	return out
+}
+
+// reference is both selections as one would write them without any care for
+// speed: rank, then cut.
+func reference(p []float32, classes, most int, least float32, confidence bool) []plugins.Label {
+	type row struct {
+		label  plugins.Label
+		margin float32
+	}
+	perClass := make([][]row, classes)
+	for i := range len(p) / classes {
+		values := p[i*classes : (i+1)*classes]
+		c := slices.Index(values, slices.Max(values))
+		others := slices.Delete(slices.Clone(values), c, c+1)
+		margin := values[c]
+		if classes > 1 {
+			margin -= slices.Max(others)
+		}
+		if values[c] >= least {
+			perClass[c] = append(perClass[c], row{plugins.Label{Row: i, Class: c, Weight: values[c]}, margin})
+		}
+	}
+	var labels []plugins.Label
+	for _, rows := range perClass {
+		slices.SortStableFunc(rows, func(a, b row) int {
+			return cmp.Or(cmp.Compare(b.label.Weight, a.label.Weight), cmp.Compare(b.margin, a.margin))
+		})
+		for i, r := range rows {
+			if most > 0 && i >= most {
+				break
+			}
+			if !confidence {
+				r.label.Weight = 1
+			}
+			labels = append(labels, r.label)
+		}
+	}
+	slices.SortFunc(labels, func(a, b plugins.Label) int { return cmp.Compare(a.Row, b.Row) })
+	return labels
+}
+
+func TestSelectionsAgainstReference(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		classes := rapid.IntRange(1, 6).Draw(t, "classes")
+		p := probabilities(t, rapid.IntRange(0, 40).Draw(t, "rows"), classes)
+		if p == nil {
+			p = []float32{}
+		}
+		in := input(classes, p, p)
+		in.BatchRows = rapid.SampledFrom([]int{0, 1, 7}).Draw(t, "batch")
+		in.Threads = rapid.IntRange(1, 4).Draw(t, "threads")
+		most := rapid.IntRange(0, 8).Draw(t, "k")
+		confidence := rapid.Bool().Draw(t, "confidence")
+		weight := map[bool]string{false: "one", true: "confidence"}[confidence]
+
+		name, least := "top-k", float32(0)
+		in.Params = json.RawMessage(fmt.Sprintf(`{"k": %d, "weight": %q}`, most, weight))
+		if rapid.Bool().Draw(t, "threshold") {
+			name, least = "threshold", rapid.SampledFrom([]float32{0, 0.5, 0.75, 1}).Draw(t, "t")
+			in.Params = json.RawMessage(fmt.Sprintf(`{"t": %v, "cap": %d, "weight": %q}`, least, most, weight))
+		}
+		got, err := both(t, name, in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := reference(p, classes, most, least, confidence); !slices.Equal(got, want) {
+			t.Fatalf("%s %s: %v, not %v", name, in.Params, got, want)
+		}
+	})
+}
+
+func TestUnusable(t *testing.T) {
+	good := []float32{0.5, 0.5, 1, 0}
+	in := input(2, nil, good, good)
+	in.ModelNames = []string{"vit", "rn50"}
+	for params, want := range map[string]string{
+		`{"model": 2}`:     "policy single: parameter model: is 2, and there are models 0 to 1",
+		`{"model": "rn"}`:  `policy single: parameter model: "rn" is none of vit, rn50`,
+		`{"model": -1}`:    "policy single: parameter model: ",
+		`{"model": true}`:  "policy single: parameter model: ",
+		`{"models": 1}`:    "policy single: parameter models: unknown; there are model",
+		`{"model": 1e300}`: "policy single: parameter model: is not an integer",
+	} {
+		in.Params = json.RawMessage(params)
+		policy, err := catalogue.Find(t.Context(), "single", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = policy.Combine(t.Context(), in, func(int, []float32) error { return nil })
+		var parameter *plugins.ParameterError
+		if err == nil || !strings.HasPrefix(err.Error(), want) || !errors.As(err, &parameter) {
+			t.Errorf("%s: %v", params, err)
+		}
+	}
+	in.Params = json.RawMessage(`{"model": "rn50"}`)
+	if got, err := bothCombined(t, "single", in); err != nil || !slices.Equal(got, good) {
+		t.Errorf("by name: %v, %v", got, err)
+	}
+
+	nan := []float32{1, 0, 0.5, float32(math.NaN())}
+	for _, name := range []string{"top-k", "threshold"} {
+		_, err := both(t, name, input(2, nan, nan))
+		if err == nil || !strings.Contains(err.Error(), "row 1: class 1 has probability NaN") {
+			t.Errorf("%s of NaN: %v", name, err)
+		}
+	}
+}
