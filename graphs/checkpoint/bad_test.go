@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/upl-host/upl-host/graphs/checkpoint"
@@ -76,7 +77,7 @@ func TestFlippedHeader(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	closeAfter(t, f)
 	for i := 0; i < 8+header; i += 7 {
 		if file[i] == ' ' {
 			continue
@@ -86,7 +87,7 @@ func TestFlippedHeader(t *testing.T) {
 		}
 		c, err := checkpoint.Open(path)
 		if err == nil {
-			c.Close()
+			closeAfter(t, c)
 			t.Errorf("byte %d, %q as %q: opened", i, file[i], file[i]^1)
 		} else if !errors.Is(err, checkpoint.ErrCorrupt) && !errors.Is(err, checkpoint.ErrMismatch) {
 			t.Errorf("byte %d: %v", i, err)
@@ -107,6 +108,13 @@ func TestMissing(t *testing.T) {
 		if _, err := checkpoint.Open(path); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+	pipe := filepath.Join(t.TempDir(), "pipe.pt")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := checkpoint.Open(pipe); !errors.Is(err, checkpoint.ErrCorrupt) {
+		t.Errorf("a pipe: %v", err)
 	}
 	several := copyFolder(t, golden+"/vit", map[string]func([]byte) []byte{"open_clip_config.json": nil})
 	if _, err := checkpoint.Open(several); !errors.Is(err, checkpoint.ErrUnsupported) || !strings.Contains(err.Error(), "openai.pt") {
@@ -244,7 +252,7 @@ func TestForeignWeights(t *testing.T) {
 		write(t, path, c.file)
 		opened, err := checkpoint.Open(path)
 		if err == nil {
-			opened.Close()
+			closeAfter(t, opened)
 		}
 		if !errors.Is(err, c.kind) || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %v about %q", name, err, c.kind, c.want)
@@ -262,7 +270,7 @@ func TestScaleThatIsNone(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer f.Close()
+			closeAfter(t, f)
 			data, err := f.Bytes("logit_scale")
 			if err != nil {
 				t.Fatal(err)

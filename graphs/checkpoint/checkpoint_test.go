@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -34,11 +35,32 @@ func open(t *testing.T, path string) *checkpoint.Checkpoint {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.Close() })
+	closeAfter(t, c)
 	return c
 }
 
+func closeAfter(t *testing.T, c io.Closer) {
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 type named map[string][]float32
+
+// compare names the tensors that differ in any value.
+func compare(t *testing.T, what string, want, got named) {
+	t.Helper()
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(got))); diff != "" {
+		t.Errorf("%s: %s", what, diff)
+	}
+	for name := range want {
+		if !slices.Equal(want[name], got[name]) {
+			t.Errorf("%s: %s differs", what, name)
+		}
+	}
+}
 
 func tensors(t *testing.T, c *checkpoint.Checkpoint) named {
 	t.Helper()
@@ -134,9 +156,7 @@ func openAIPreprocess() checkpoint.Preprocess {
 // TestFormatsAgree compares one model in four forms, value by value.
 func TestFormatsAgree(t *testing.T) {
 	safe := tensors(t, open(t, golden+"/vit"))
-	if diff := cmp.Diff(safe, tensors(t, open(t, golden+"/vit/state_dict.pt"))); diff != "" {
-		t.Errorf("state dict: %s", diff)
-	}
+	compare(t, "state dict", safe, tensors(t, open(t, golden+"/vit/state_dict.pt")))
 	script := tensors(t, open(t, golden+"/vit/openai.pt"))
 	// float32 in the archive, as OpenAI published it, float16 in the others.
 	if got, want := float64(script["logit_scale"][0]), float64(safe["logit_scale"][0]); math.Abs(got-want) > math.Abs(want)/2048 {
@@ -144,8 +164,22 @@ func TestFormatsAgree(t *testing.T) {
 	}
 	delete(script, "attn_mask")
 	script["logit_scale"] = safe["logit_scale"]
-	if diff := cmp.Diff(safe, script); diff != "" {
-		t.Errorf("TorchScript archive: %s", diff)
+	compare(t, "TorchScript archive", safe, script)
+}
+
+// TestWholeVocabulary opens the reference models of CLIP's whole vocabulary,
+// which are too large for the repository, where UPL_GOLDEN says they lie.
+func TestWholeVocabulary(t *testing.T) {
+	folder := os.Getenv("UPL_GOLDEN")
+	if folder == "" {
+		return
+	}
+	safe := tensors(t, open(t, folder+"/vit"))
+	compare(t, "state dict", safe, tensors(t, open(t, folder+"/vit/state_dict.pt")))
+	for _, name := range []string{"vit", "vit/openai.pt", "resnet", "vit-transformers"} {
+		if c := open(t, filepath.Join(folder, name)); c.Architecture.Text.Vocabulary != 49408 {
+			t.Errorf("%s: a vocabulary of %d", name, c.Architecture.Text.Vocabulary)
+		}
 	}
 }
 
@@ -174,9 +208,7 @@ func TestPrefixes(t *testing.T) {
 		folder := t.TempDir()
 		write(t, filepath.Join(folder, "epoch_3.pt"), repack(t, open(t, golden+"/vit"), c.rename, c.wrap))
 		copyFile(t, golden+"/vit/open_clip_config.json", filepath.Join(folder, "open_clip_config.json"))
-		if diff := cmp.Diff(want, tensors(t, open(t, folder))); diff != "" {
-			t.Errorf("%s: %s", name, diff)
-		}
+		compare(t, name, want, tensors(t, open(t, folder)))
 	}
 }
 
@@ -184,15 +216,13 @@ func TestPrefixes(t *testing.T) {
 func repack(t *testing.T, c *checkpoint.Checkpoint, rename func(string) string, wrap func(*pickle.Dict) any) []byte {
 	t.Helper()
 	dict := pickletest.Dict()
-	var storages [][]byte
+	storages := make([][]byte, 0, len(c.Names()))
 	for i, name := range c.Names() {
 		shape, data, err := c.Tensor(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		storage := pickletest.Storage("FloatStorage", strconv.Itoa(i), len(data))
-		tensor := pickletest.Tensor(storage, 0, pickletest.Sizes(shape...), pickletest.Sizes(rowMajor(shape)...))
-		dict.Entries = append(dict.Entries, pickle.Entry{Key: rename(name), Value: tensor})
+		dict.Entries = append(dict.Entries, pickle.Entry{Key: rename(name), Value: contiguous(strconv.Itoa(i), shape)})
 		storages = append(storages, safetensors.Float32(name, shape, data).Bytes)
 	}
 	return pickletest.Save(wrap(dict), storages...)
@@ -330,7 +360,7 @@ func TestConstants(t *testing.T) {
 			t.Errorf("%s, pictures of 224 pixels: %v", name, err)
 		}
 		if err == nil {
-			c.Close()
+			closeAfter(t, c)
 		}
 	}
 }
@@ -342,7 +372,7 @@ func TestTransformers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	closeAfter(t, file)
 	stored := func(name string) []float32 {
 		_, values, err := file.Float32(name)
 		if err != nil {
@@ -376,14 +406,40 @@ func TestTransformers(t *testing.T) {
 	}
 }
 
+// TestTransformersTorch reads what transformers saved before safetensors.
+func TestTransformersTorch(t *testing.T) {
+	file, err := safetensors.Open(golden + "/vit-transformers/model.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeAfter(t, file)
+	dict := pickletest.Dict()
+	storages := make([][]byte, 0, len(file.Names()))
+	for i, name := range file.Names() {
+		shape, values, err := file.Float32(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dict.Entries = append(dict.Entries, pickle.Entry{Key: name, Value: contiguous(strconv.Itoa(i), shape)})
+		storages = append(storages, safetensors.Float32(name, shape, values).Bytes)
+	}
+	folder := t.TempDir()
+	copyFile(t, golden+"/vit-transformers/config.json", folder+"/config.json")
+	write(t, folder+"/pytorch_model.bin", pickletest.Save(dict, storages...))
+	compare(t, "pytorch_model.bin", tensors(t, open(t, golden+"/vit-transformers")), tensors(t, open(t, folder)))
+}
+
+// contiguous is a tensor that takes the whole of a storage of float32.
+func contiguous(key string, shape []int) any {
+	storage := pickletest.Storage("FloatStorage", key, product(shape))
+	return pickletest.Tensor(storage, 0, pickletest.Sizes(shape...), pickletest.Sizes(rowMajor(shape)...))
+}
+
 // TestSharded splits transformers' file in three and reads the parts as one.
 func TestSharded(t *testing.T) {
 	whole := golden + "/vit-transformers"
 	folder := shard(t, whole)
-	want, got := tensors(t, open(t, whole)), tensors(t, open(t, folder))
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
+	compare(t, "shards", tensors(t, open(t, whole)), tensors(t, open(t, folder)))
 	if c := open(t, filepath.Join(folder, "model.safetensors.index.json")); c.Name != filepath.Base(folder) {
 		t.Errorf("name %q", c.Name)
 	}
@@ -412,7 +468,7 @@ func shard(t *testing.T, from string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	closeAfter(t, file)
 	folder := t.TempDir()
 	copyFile(t, from+"/config.json", folder+"/config.json")
 	const parts = 3

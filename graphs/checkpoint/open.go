@@ -35,16 +35,15 @@ func Open(path string) (*Checkpoint, error) {
 		return nil, fmt.Errorf("opening a checkpoint: %w", err)
 	}
 	file := path
-	if info.IsDir() {
+	switch {
+	case info.IsDir():
 		if file, err = weightsIn(path); err != nil {
 			return nil, err
 		}
+	case !info.Mode().IsRegular(): // opening a pipe would wait for its writer
+		return nil, fmt.Errorf("%w: %s is neither a file nor a folder", ErrCorrupt, path)
 	}
-	c, err := openFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("opening the checkpoint %s: %w", file, err)
-	}
-	return c, nil
+	return openFile(file)
 }
 
 // weightsIn finds the weights of a folder, by the names that the tools give
@@ -101,7 +100,7 @@ func exists(path string) bool {
 func openFile(path string) (*Checkpoint, error) {
 	opened, err := openSource(path)
 	if err != nil {
-		return nil, err
+		return nil, err // it names the file
 	}
 	c := &Checkpoint{Name: nameOf(path), source: opened, Tokenizer: tokenizerBeside(path)}
 	err = c.describe(filepath.Dir(path))
@@ -112,8 +111,7 @@ func openFile(path string) (*Checkpoint, error) {
 		err = c.readLogitScale()
 	}
 	if err != nil {
-		opened.Close()
-		return nil, err
+		return nil, errors.Join(fmt.Errorf("opening the checkpoint %s: %w", path, err), opened.Close())
 	}
 	return c, nil
 }
@@ -124,7 +122,7 @@ func openSource(path string) (source, error) {
 	}
 	kind, err := identify(path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("opening the checkpoint %s: %w", path, err)
 	}
 	if kind == kindTorch {
 		return openTorch(path)

@@ -69,7 +69,7 @@ func (s *shards) Float32(name string) (shape []int, values []float32, err error)
 }
 
 func (s *shards) Close() error {
-	var errs []error
+	errs := make([]error, 0, len(s.files))
 	for _, file := range s.files {
 		errs = append(errs, file.Close())
 	}
@@ -97,8 +97,7 @@ func openSafetensors(paths ...string) (source, error) {
 	s := &shards{of: map[string]*safetensors.File{}}
 	for _, path := range paths {
 		if err := s.add(path); err != nil {
-			s.Close()
-			return nil, err
+			return nil, errors.Join(err, s.Close())
 		}
 	}
 	return s, nil
@@ -128,8 +127,8 @@ func openIndex(path string) (source, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(index.WeightMap)) {
 		if _, _, ok := opened.Info(name); !ok {
-			opened.Close()
-			return nil, fmt.Errorf("%w: %s: the tensor %q is in none of the shards", ErrCorrupt, path, name)
+			err := fmt.Errorf("%w: %s: the tensor %q is in none of the shards", ErrCorrupt, path, name)
+			return nil, errors.Join(err, opened.Close())
 		}
 	}
 	return opened, nil

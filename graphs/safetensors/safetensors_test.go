@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"math"
@@ -27,7 +28,7 @@ func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		metadata := rapid.MapOf(rapid.String(), rapid.String()).Draw(t, "metadata")
 		shapes := rapid.MapOfN(rapid.StringMatching(`[a-zé<"]{1,4}`), rapid.SliceOfN(rapid.IntRange(0, 3), 0, 3), 0, 5).Draw(t, "shapes")
-		var tensors []safetensors.Tensor
+		tensors := make([]safetensors.Tensor, 0, len(shapes))
 		for name, shape := range shapes {
 			dtype := rapid.SampledFrom(types).Draw(t, "type")
 			size, err := dtype.Bytes(shape)
@@ -72,6 +73,14 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
+func closeAfter(t *testing.T, c io.Closer) {
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 type fataler interface{ Fatal(args ...any) }
 
 func encode(t fataler, tensors []safetensors.Tensor, metadata map[string]string) []byte {
@@ -102,7 +111,7 @@ func TestFloat32(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	closeAfter(t, f)
 	for name, n := range map[string]int{"f32": 5, "f64": 5, "f16": 5, "bf16": 3} {
 		_, got, err := f.Float32(name)
 		if err != nil {
@@ -152,7 +161,7 @@ func TestOpenGolden(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	closeAfter(t, f)
 	shape, values, err := f.Float32("visual.conv1.weight")
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,7 +36,7 @@ func value(depth int) *rapid.Generator[any] {
 	}
 	inner := value(depth - 1)
 	items := rapid.SliceOfN(inner, 0, 3)
-	return rapid.OneOf(append(leaves,
+	return rapid.OneOf(slices.Concat(leaves, []*rapid.Generator[any]{
 		rapid.Map(items, func(v []any) any { return pickle.Tuple(v) }),
 		rapid.Map(items, func(v []any) any { return &pickle.List{Items: v} }),
 		rapid.Map(items, func(v []any) any { return pickletest.Dict(append(v, v...)...) }),
@@ -43,7 +44,7 @@ func value(depth int) *rapid.Generator[any] {
 			return &pickle.Object{Class: pickle.Global{Module: "m", Name: "C"}, Args: v, State: pickletest.Dict("k", len(v))}
 		}),
 		rapid.Map(inner, func(v any) any { return pickletest.Persistent{ID: v} }),
-	)...)
+	})...)
 }
 
 func TestRoundTrip(t *testing.T) {

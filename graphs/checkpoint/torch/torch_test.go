@@ -37,18 +37,26 @@ func weights() any {
 	return pickletest.Dict("w", pickletest.Tensor(pickletest.Storage("FloatStorage", "0", 8), 1, pickletest.Sizes(2, 3), pickletest.Sizes(3, 1)))
 }
 
+func closeAfter(t *testing.T, c io.Closer) {
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestGolden(t *testing.T) {
 	safe, err := safetensors.Open(golden + "/open_clip_model.safetensors")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer safe.Close()
+	closeAfter(t, safe)
 	for name, script := range map[string]bool{"openai.pt": true, "state_dict.pt": false} {
 		a, err := torch.Open(filepath.Join(golden, name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer a.Close()
+		closeAfter(t, a)
 		if a.Script() != script {
 			t.Errorf("%s: TorchScript: %v", name, a.Script())
 		}
@@ -292,7 +300,8 @@ func legacy(keys []any, data ...[]byte) []byte {
 	)
 	var file []byte
 	for _, part := range []any{
-		pickle.Long{0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19}, 1001,
+		pickle.Long{0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19},
+		1001,
 		pickletest.Dict("protocol_version", 1001, "little_endian", true), value, &pickle.List{Items: keys},
 	} {
 		file = append(file, pickletest.Dump(part)...)

@@ -104,7 +104,7 @@ func Tensor(storage any, offset int, shape, strides pickle.Tuple) *pickle.Object
 
 // Sizes are whole numbers as a tuple.
 func Sizes(numbers ...int) pickle.Tuple {
-	t := pickle.Tuple{}
+	t := make(pickle.Tuple, 0, len(numbers))
 	for _, n := range numbers {
 		t = append(t, int64(n))
 	}
