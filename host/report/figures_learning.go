@@ -1,0 +1,232 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"sort"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/vg/draw"
+
+	"github.com/upl-host/upl-host/host/evaluate"
+	"github.com/upl-host/upl-host/host/report/figure"
+)
+
+// pseudoFigure is the paper's Fig. 4: how right pseudo labels are at each
+// confidence; without labels, how many there are.
+func (r *run) pseudoFigure() (figure.Figure, bool) {
+	pseudo := r.metrics.PseudoLabels
+	if pseudo == nil || pseudo.Count == 0 {
+		return figure.Figure{}, false
+	}
+	f := figure.Figure{Name: pseudoFigure, Width: figure.Half, Height: 260}
+	if pseudo.Accuracy == nil {
+		f.Title, f.YLabel = "Confidence of the pseudo labels", "pseudo labels"
+		f.Alt = fmt.Sprintf("Counts of %d pseudo labels over their confidence.", pseudo.Count)
+		f.Draw = func(p *plot.Plot, _ float64) { drawPickCounts(p, pseudo.ByConfidence) }
+		return f, true
+	}
+	f.Title, f.YLabel = "Accuracy of pseudo labels by their confidence", "pseudo labels that are right"
+	f.Alt = fmt.Sprintf("Of %d pseudo labels %s are right.", pseudo.Count, percent(pseudo.Accuracy))
+	f.Keys = []figure.Key{
+		{Label: "accuracy, with 95" + thin + "% interval and count", Color: figure.Learned.Fade(0.6), Shape: figure.Box},
+		{Label: "as right as confident", Color: figure.Muted, Shape: figure.Dash},
+	}
+	f.Draw = func(p *plot.Plot, _ float64) { drawPickAccuracy(p, pseudo.ByConfidence) }
+	return f, true
+}
+
+func confidenceAxis(p *plot.Plot, label string) {
+	p.X.Min, p.X.Max = 0, 1
+	p.X.Tick.Marker = figure.Percent(0, 1, 0.2)
+	p.X.Label.Text = label
+}
+
+func drawPickAccuracy(p *plot.Plot, bins []evaluate.PicksByConfidence) {
+	var bars figure.Bars
+	var whiskers figure.Segments
+	var counts figure.Labels
+	for _, bin := range bins {
+		n := bin.Known()
+		if n == 0 || bin.Correct == nil {
+			continue
+		}
+		share, interval := float64(*bin.Correct)/float64(n), evaluate.Proportion(*bin.Correct, n)
+		title := fmt.Sprintf("confidence %.0f to %.0f %%: %d of %d right", bin.From*100, bin.To*100, *bin.Correct, n)
+		gap := (bin.To - bin.From) * 0.08
+		bars = append(bars, figure.Bar{X1: bin.From + gap, X2: bin.To - gap, Y1: 0, Y2: share, Color: figure.Learned.Fade(0.6), Title: title})
+		middle := (bin.From + bin.To) / 2
+		whiskers = append(whiskers, figure.Segment{X1: middle, X2: middle, Y1: interval.From, Y2: interval.To, Color: figure.Ink.Fade(0.7), Width: 1.25, Title: title})
+		counts = append(counts, figure.Label{X: middle, Y: interval.To, DY: 8, Text: count(n), Color: figure.Muted, Align: draw.XCenter, Size: 10.5})
+	}
+	confidenceAxis(p, "confidence of the pseudo label")
+	p.Y.Min, p.Y.Max = 0, 1.08
+	p.Y.Tick.Marker = figure.Percent(0, 1, 0.2)
+	p.Add(figure.Grid{Horizontal: true}, bars, figure.Segments{{X2: 1, Y2: 1, Color: figure.Muted, Width: 1.25, Dashed: true}}, whiskers, counts)
+}
+
+func drawPickCounts(p *plot.Plot, bins []evaluate.PicksByConfidence) {
+	var bars figure.Bars
+	var counts figure.Labels
+	top := 1
+	for _, bin := range bins {
+		gap := (bin.To - bin.From) * 0.08
+		bars = append(bars, figure.Bar{X1: bin.From + gap, X2: bin.To - gap, Y2: float64(bin.Count), Color: figure.Learned.Fade(0.6)})
+		if bin.Count > 0 {
+			counts = append(counts, figure.Label{X: (bin.From + bin.To) / 2, Y: float64(bin.Count), DY: 8, Text: count(bin.Count), Color: figure.Muted, Align: draw.XCenter, Size: 10.5})
+		}
+		top = max(top, bin.Count)
+	}
+	confidenceAxis(p, "confidence of the pseudo label")
+	p.Y.Min, p.Y.Max = 0, float64(top)*1.1
+	p.Y.Tick.Marker = figure.Numbers(0, float64(top), 5, true)
+	p.Add(figure.Grid{Horizontal: true}, bars, counts)
+}
+
+// pseudoClassFigure counts the pseudo labels of each class, right and wrong.
+func (r *run) pseudoClassFigure() (figure.Figure, bool) {
+	pseudo := r.metrics.PseudoLabels
+	if pseudo == nil || len(pseudo.PerClass) == 0 {
+		return figure.Figure{}, false
+	}
+	all := append([]evaluate.ClassPicks(nil), pseudo.PerClass...)
+	right := func(c evaluate.ClassPicks) int {
+		if c.Correct == nil {
+			return 0
+		}
+		return *c.Correct
+	}
+	sort.SliceStable(all, func(i, j int) bool {
+		if right(all[i]) != right(all[j]) {
+			return right(all[i]) > right(all[j])
+		}
+		return all[i].Count > all[j].Count
+	})
+	rows, first, left := ends(all)
+	layout := rowLayout{rows: len(rows), first: first, left: left}
+	f := figure.Figure{
+		Name: pseudoClassFigure, Title: "Pseudo labels of each class",
+		Alt:   fmt.Sprintf("%d pseudo labels over %d classes, %d of them without any.", pseudo.Count, len(all), len(pseudo.EmptyClasses)),
+		Width: figure.Half, Height: 50 + 15*layout.height(),
+		Draw: func(p *plot.Plot, width float64) { drawPicks(p, rows, layout, width) },
+	}
+	if pseudo.Accuracy != nil {
+		f.Keys = []figure.Key{{Label: "right", Color: figure.Right, Shape: figure.Box}, {Label: "wrong", Color: figure.Wrong.Fade(0.75), Shape: figure.Box}}
+	}
+	return f, true
+}
+
+func drawPicks(p *plot.Plot, rows []evaluate.ClassPicks, layout rowLayout, width float64) {
+	var bars figure.Bars
+	var empty figure.Labels
+	top := 1
+	for i, row := range rows {
+		y := layout.y(i)
+		bar := func(from, to int, color figure.Color, what string) {
+			if to > from {
+				bars = append(bars, figure.Bar{X1: float64(from), X2: float64(to), Y1: y - 0.36, Y2: y + 0.36, Color: color, Title: fmt.Sprintf("%s: %d %s", row.Class, to-from, what)})
+			}
+		}
+		if row.Correct == nil {
+			bar(0, row.Count, figure.Learned.Fade(0.6), "pseudo labels")
+		} else {
+			bar(0, *row.Correct, figure.Right, "right")
+			bar(*row.Correct, row.Known(), figure.Wrong.Fade(0.75), "wrong")
+			bar(row.Known(), row.Count, figure.ZeroShot.Fade(0.5), "of unknown label")
+		}
+		if row.Count == 0 {
+			empty = append(empty, figure.Label{Y: y, DX: 4, Text: "none", Color: figure.Wrong, Size: 11})
+		}
+		top = max(top, row.Count)
+	}
+	p.X.Min, p.X.Max = 0, float64(top)
+	p.X.Tick.Marker = figure.Numbers(0, float64(top), 4, true)
+	p.X.Label.Text = "pseudo labels"
+	layout.axis(p, func(i int) string { return rows[i].Class }, width)
+	p.Add(figure.Grid{Vertical: true}, bars, empty)
+}
+
+func (r *run) lossFigure() (figure.Figure, bool) {
+	return r.curves(figure.Figure{
+		Name: lossFigure, Title: "Training loss of each seed", YLabel: "cross-entropy with the pseudo labels (nats)",
+	}, func(t training) []float64 { return t.Losses }, false)
+}
+
+func (r *run) fitFigure() (figure.Figure, bool) {
+	return r.curves(figure.Figure{
+		Name: fitFigure, Title: "Training pictures predicted as their pseudo label, of each seed", YLabel: "predicted as their pseudo label",
+	}, func(t training) []float64 { return t.Right }, true)
+}
+
+// curves draws one line a seed over the epochs, and, where the seeds are too
+// many to be told apart, their mean.
+func (r *run) curves(f figure.Figure, values func(training) []float64, share bool) (figure.Figure, bool) {
+	if len(r.training) == 0 {
+		return f, false
+	}
+	n := len(r.training)
+	if n > figure.Seeds {
+		f.Keys = []figure.Key{
+			{Label: fmt.Sprintf("each of %d seeds", n), Color: figure.Seed(0, n), Shape: figure.Line},
+			{Label: "mean", Color: figure.Ink, Shape: figure.Line},
+		}
+	} else {
+		for i, t := range r.training {
+			f.Keys = append(f.Keys, figure.Key{Label: "seed " + t.Seed, Color: figure.Seed(i, n), Shape: figure.Line})
+		}
+	}
+	last := values(r.training[0])
+	f.Alt = fmt.Sprintf("Over the epochs seed %s goes from %.2f to %.2f.", r.training[0].Seed, last[0], last[len(last)-1])
+	f.Width, f.Height = figure.Half, 240
+	f.Draw = func(p *plot.Plot, width float64) { drawCurves(p, r.training, values, share, width) }
+	return f, true
+}
+
+func drawCurves(p *plot.Plot, seeds []training, values func(training) []float64, share bool, width float64) {
+	first, last, low, high := math.Inf(1), math.Inf(-1), math.Inf(1), math.Inf(-1)
+	for _, t := range seeds {
+		for i, v := range values(t) {
+			first, last = min(first, t.Epochs[i]), max(last, t.Epochs[i])
+			low, high = min(low, v), max(high, v)
+		}
+	}
+	step := figure.Step(max(high-low, 1e-6), 5)
+	low, high = math.Floor(low/step)*step, math.Ceil(high/step+1e-9)*step
+	p.X.Min, p.X.Max = first, max(last, first+1)
+	p.X.Tick.Marker = figure.Numbers(first, p.X.Max, int(width/60), true)
+	p.X.Label.Text = "epoch"
+	p.Y.Min, p.Y.Max = low, high
+	p.Y.Tick.Marker = figure.Numbers(low, high, 5, false)
+	if share {
+		p.Y.Min, p.Y.Max = max(0, low), min(1, high)
+		p.Y.Tick.Marker = figure.Percent(p.Y.Min, p.Y.Max, max(0.01, step))
+	}
+	p.Add(figure.Grid{Horizontal: true})
+	n := len(seeds)
+	for i, t := range seeds {
+		w := 1.75
+		if n > figure.Seeds {
+			w = 1
+		}
+		p.Add(figure.Curve{X: t.Epochs, Y: values(t), Color: figure.Seed(i, n), Width: w, Title: "seed " + t.Seed})
+	}
+	if n > figure.Seeds {
+		epochs, mean := meanCurve(seeds, values)
+		p.Add(figure.Curve{X: epochs, Y: mean, Color: figure.Ink, Width: 2, Title: "mean of the seeds"})
+	}
+}
+
+// meanCurve is the mean over seeds, as far as all of them go.
+func meanCurve(seeds []training, values func(training) []float64) (epochs, mean []float64) {
+	length := len(seeds[0].Epochs)
+	for _, t := range seeds {
+		length = min(length, len(t.Epochs))
+	}
+	mean = make([]float64, length)
+	for _, t := range seeds {
+		for i := range mean {
+			mean[i] += values(t)[i] / float64(len(seeds))
+		}
+	}
+	return seeds[0].Epochs[:length], mean
+}

@@ -1,0 +1,221 @@
+package report
+
+import (
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"math"
+	"sort"
+
+	"github.com/upl-host/upl-host/host/evaluate"
+	"github.com/upl-host/upl-host/host/report/figure"
+)
+
+//go:embed page.html.tmpl
+var pageTemplate string
+
+//go:embed page.css
+var pageStyle string
+
+// page is what the template sees.
+type page struct {
+	Name, Model, Lede string
+	Style             template.CSS
+	Headline          headline
+	Labels, Learned   bool
+	Measures          []measure
+	Classes           []classRow
+	PseudoLabels      *evaluate.PseudoLabelMeasures
+	Selection         string
+	Confused          []confusedPair
+	Truncated         string
+	Gallery           *gallery
+	Configuration     string
+	Manifest          node
+	Skipped           []skipped
+	MoreSkipped       int
+
+	charts  map[string]figure.Figure
+	figures int
+	tables  int
+}
+
+// measure is a row of the table of measures.
+type measure struct{ Name, Note, Before, After, Change string }
+
+// confusedPair is a mistake that is made often.
+type confusedPair struct {
+	Label, Predicted string
+	Before, After    int
+	Total            int
+}
+
+// chart is a figure as the template shows it.
+type chart struct {
+	ID, Title    string
+	Number       int
+	Wide, Narrow template.HTML
+	Half         bool
+}
+
+// maxSkipped is how many skipped pictures the page lists.
+const maxSkipped = 200
+
+func (r *run) render(w io.Writer, charts map[string]figure.Figure, g *gallery) error {
+	parsed, err := template.New("page").Funcs(template.FuncMap{
+		"percent": percent, "points": points, "count": count, "plural": plural, "last": func(n int) int { return n - 1 },
+	}).Parse(pageTemplate)
+	if err != nil {
+		return fmt.Errorf("parsing the page's template: %w", err)
+	}
+	p := &page{
+		Name: r.name(), Model: r.settings.model(), Lede: r.lede(),
+		Style:    template.CSS(figure.Stylesheet() + pageStyle), //nolint:gosec // our own files
+		Headline: r.headline(), Labels: r.labelled() > 0, Learned: r.learned(),
+		Measures: r.measures(), Classes: r.classRows(), PseudoLabels: r.metrics.PseudoLabels, Selection: r.selection(),
+		Confused: r.confusedPairs(), Gallery: g, Configuration: r.configuration, Manifest: r.manifest,
+		Skipped: r.skipped[:min(len(r.skipped), maxSkipped)], MoreSkipped: max(0, len(r.skipped)-maxSkipped),
+		charts: charts,
+	}
+	if len(r.classes) > maxConfusion {
+		p.Truncated = fmt.Sprintf("The %d of %d classes with the most mistakes are shown.", maxConfusion, len(r.classes))
+	}
+	if err := parsed.Execute(w, p); err != nil {
+		return fmt.Errorf("rendering the page: %w", err)
+	}
+	return nil
+}
+
+// Chart returns a figure by name, numbered in the order of the page; nil where
+// there is none.
+func (p *page) Chart(name string) *chart {
+	f, ok := p.charts[name]
+	if !ok {
+		return nil
+	}
+	p.figures++
+	c := &chart{ID: name, Title: f.Title, Number: p.figures, Half: f.Width <= figure.Half}
+	c.Wide = template.HTML(f.Inline(f.Width)) //nolint:gosec // escaped by the figure
+	if !c.Half {
+		c.Narrow = template.HTML(f.Inline(figure.Phone)) //nolint:gosec // escaped by the figure
+	}
+	return c
+}
+
+// Table returns the next table's number.
+func (p *page) Table() int {
+	p.tables++
+	return p.tables
+}
+
+func (r *run) lede() string {
+	pictures := r.metrics.Pictures
+	text := fmt.Sprintf("%s on %s", r.settings.model(), plural(len(r.classes), "class", "classes"))
+	if r.learned() {
+		text = fmt.Sprintf("%s, learned from %s of %s without their labels", r.settings.model(),
+			plural(pictures.Unlabeled, "picture", "pictures"), plural(len(r.classes), "class", "classes"))
+	}
+	text += "; tested on " + plural(pictures.Test, "picture", "pictures")
+	if r.labelled() == 0 {
+		text += " without labels"
+	}
+	return text + "."
+}
+
+// selection says how the pseudo labels were made.
+func (r *run) selection() string {
+	s := r.settings.Label
+	if s.Selection.Plugin == "" {
+		return ""
+	}
+	text := "Selected by " + s.Selection.Plugin
+	keys := make([]string, 0, len(s.Selection.Params))
+	for key := range s.Selection.Params {
+		keys = append(keys, key)
+	}
+	sort.Strings(keys)
+	for i, key := range keys {
+		separator := ", "
+		if i == 0 {
+			separator = " with "
+		}
+		text += fmt.Sprintf("%s%s = %v", separator, key, s.Selection.Params[key])
+	}
+	if n := len(r.settings.Models); n > 1 && s.Ensemble.Plugin != "" {
+		text += fmt.Sprintf(", from %d models' probabilities (ensemble: %s)", n, s.Ensemble.Plugin)
+	}
+	return text + "."
+}
+
+func (r *run) measures() []measure {
+	before, after := r.metrics.ZeroShot, evaluate.Measures{}
+	if r.learned() {
+		after = r.metrics.Learned.Measures
+	}
+	var rows []measure
+	share := func(name, note string, b, a *float64) {
+		if b != nil || a != nil {
+			rows = append(rows, measure{name, note, percent(b), percent(a), change(b, a, points)})
+		}
+	}
+	plain := func(name, note string, b, a *float64) {
+		if b != nil || a != nil {
+			rows = append(rows, measure{name, note, decimal(b), decimal(a), change(b, a, func(v float64) string { return signed(v, 3) })})
+		}
+	}
+	share("Accuracy (top-1)", "", before.Top1, after.Top1)
+	if len(r.classes) > 5 {
+		share("Top-5 accuracy", "the label is among the five most probable", before.Top5, after.Top5)
+	}
+	share("Mean recall of a class", "every class counts alike", before.MeanPerClassRecall, after.MeanPerClassRecall)
+	share("Macro F1", "", before.MacroF1, after.MacroF1)
+	plain("Calibration error", "ECE, 15 bins; lower is better", before.ECE, after.ECE)
+	plain("Brier score", "0 to 2; lower is better", before.Brier, after.Brier)
+	plain("Negative log-likelihood", "nats; lower is better", before.NLL, after.NLL)
+	share("Mean confidence", "", before.MeanConfidence, after.MeanConfidence)
+	plain("Entropy of the mean prediction", fmt.Sprintf("nats, at most %.3f; higher is more even", math.Log(float64(max(1, len(r.classes))))),
+		before.MeanPredictionEntropy, after.MeanPredictionEntropy)
+	return rows
+}
+
+func change(before, after *float64, format func(float64) string) string {
+	if before == nil || after == nil {
+		return "–"
+	}
+	return format(*after - *before)
+}
+
+// maxConfused is how many pairs the page lists.
+const maxConfused = 12
+
+// confusedPairs are the mistakes that the final classifier makes most often.
+func (r *run) confusedPairs() []confusedPair {
+	if r.labelled() == 0 {
+		return nil
+	}
+	classifiers := r.classifiers()
+	before := r.confusions(classifiers[0])
+	final := r.confusions(classifiers[len(classifiers)-1])
+	totals := map[string]int{}
+	for pair, n := range final {
+		totals[pair[0]] += n
+	}
+	var pairs []confusedPair
+	for pair, n := range final {
+		if pair[0] != pair[1] {
+			pairs = append(pairs, confusedPair{Label: pair[0], Predicted: pair[1], Before: before[pair], After: n, Total: totals[pair[0]]})
+		}
+	}
+	sort.Slice(pairs, func(i, j int) bool {
+		a, b := pairs[i], pairs[j]
+		switch {
+		case a.After != b.After:
+			return a.After > b.After
+		case a.Label != b.Label:
+			return a.Label < b.Label
+		}
+		return a.Predicted < b.Predicted
+	})
+	return pairs[:min(len(pairs), maxConfused)]
+}
