@@ -42,7 +42,11 @@ func TestTensorFlowReads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer session.Close()
+	defer func() {
+		if err := session.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	file, err := tf.NewTensor(path)
 	if err != nil {
 		t.Fatal(err)

@@ -90,14 +90,13 @@ func (c Classifier) Write(path string) error {
 
 // ReadClassifier reads and checks a classifier's file. What is wrong with it is
 // reported as safetensors.ErrFormat, an absent file as fs.ErrNotExist.
-func ReadClassifier(path string) (Classifier, error) {
+func ReadClassifier(path string) (c Classifier, err error) {
 	file, err := safetensors.Open(path)
 	if err != nil {
 		return Classifier{}, err // it names the path
 	}
-	defer file.Close()
-	c, err := decodeClassifier(file)
-	if err != nil {
+	defer func() { err = errors.Join(err, file.Close()) }()
+	if c, err = decodeClassifier(file); err != nil {
 		return Classifier{}, damaged(path, err)
 	}
 	return c, nil

@@ -165,9 +165,13 @@ func rewrite(t *testing.T, from, to string, change func(map[string]string, *safe
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	defer func() {
+		if err := file.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	metadata := file.Metadata()
-	var tensors []safetensors.Tensor
+	tensors := make([]safetensors.Tensor, 0, 2)
 	for _, name := range file.Names() {
 		shape, values, err := file.Float32(name)
 		if err != nil {

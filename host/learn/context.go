@@ -1,12 +1,14 @@
 package learn
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 
 	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/graphs/safetensors"
+	"github.com/upl-host/upl-host/graphs/tokenizer"
 )
 
 const (
@@ -44,7 +46,7 @@ func (c Context) Write(path string) error {
 		"logit_scale":          formatReal32(c.LogitScale),
 		"class_names":          names,
 		"context_length":       strconv.Itoa(c.Length),
-		"class_token_position": c.Position,
+		"class_token_position": string(c.Position),
 		"class_specific":       strconv.FormatBool(c.ClassSpecific),
 		"initial_words":        c.InitialWords,
 		"seed":                 strconv.FormatUint(c.Seed, 10),
@@ -62,14 +64,13 @@ func (c Context) Write(path string) error {
 
 // ReadContext reads and checks a context's file. What is wrong with it is
 // reported as safetensors.ErrFormat, an absent file as fs.ErrNotExist.
-func ReadContext(path string) (Context, error) {
+func ReadContext(path string) (c Context, err error) {
 	file, err := safetensors.Open(path)
 	if err != nil {
 		return Context{}, err // it names the path
 	}
-	defer file.Close()
-	c, err := decodeContext(file)
-	if err != nil {
+	defer func() { err = errors.Join(err, file.Close()) }()
+	if c, err = decodeContext(file); err != nil {
 		return Context{}, damaged(path, err)
 	}
 	return c, nil
@@ -91,7 +92,7 @@ func decodeContext(file *safetensors.File) (Context, error) {
 			LogitScale: float32(m.real("logit_scale", 32)),
 			ClassNames: m.list("class_names"),
 			Length:     m.integer("context_length"),
-			Position:   m.text("class_token_position"), ClassSpecific: m.truth("class_specific"),
+			Position:   tokenizer.Position(m.text("class_token_position")), ClassSpecific: m.truth("class_specific"),
 			InitialWords: m.text("initial_words"),
 		},
 		Seed: m.natural("seed"),

@@ -3,6 +3,7 @@ package learn
 import (
 	"bytes"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -16,7 +17,8 @@ import (
 func writeCurve(path string, curve []Epoch) error {
 	var text bytes.Buffer
 	w := csv.NewWriter(&text)
-	records := [][]string{{"epoch", "learning_rate", "loss", "accuracy"}}
+	records := make([][]string, 1, 1+len(curve))
+	records[0] = []string{"epoch", "learning_rate", "loss", "accuracy"}
 	for _, e := range curve {
 		records = append(records, []string{strconv.Itoa(e.Epoch), formatReal(e.Rate), formatReal(e.Loss), formatReal(e.Accuracy)})
 	}
@@ -41,8 +43,7 @@ func board(folder string, curve []Epoch) (*tensorboard.Writer, error) {
 	}
 	for _, e := range curve {
 		if err := show(w, e); err != nil {
-			w.Close()
-			return nil, err
+			return nil, errors.Join(err, w.Close())
 		}
 	}
 	return w, nil

@@ -3,7 +3,8 @@ package learn
 import (
 	"errors"
 	"fmt"
-	"slices"
+
+	"github.com/upl-host/upl-host/graphs/tokenizer"
 )
 
 // Prompt describes contexts of one kind: all but their values that is needed
@@ -13,18 +14,14 @@ type Prompt struct {
 	ModelHash  string  // of the model's folder
 	LogitScale float32 // the model's 1/tau
 	ClassNames []string
-	Length     int // L, vectors of a context
-	Width      int // W, of a vector
-	// Position of the class name among the context: end, middle or front.
-	Position string
+	Length     int                // L, vectors of a context
+	Width      int                // W, of a vector
+	Position   tokenizer.Position // of the class name
 	// ClassSpecific says that each class has a context of its own.
 	ClassSpecific bool
 	// InitialWords are those whose embeddings the training began with; empty: random.
 	InitialWords string
 }
-
-// positions are those that a class name may have among the context.
-func positions() []string { return []string{"end", "middle", "front"} }
 
 // Rows is the number of vectors that are learned: L, or C x L with a context
 // per class, where class c's are rows c L to (c + 1) L - 1.
@@ -61,7 +58,7 @@ func (p Prompt) Validate() error {
 	check(p.Length >= 1 && p.Length <= 1<<16, "context_length is %d, want at least 1", p.Length)
 	check(p.Width >= 1 && p.Width <= 1<<20, "the context's width is %d, want at least 1", p.Width)
 	check(finite(float64(p.LogitScale)) && p.LogitScale > 0, "logit_scale is %g, want above 0", p.LogitScale)
-	check(slices.Contains(positions(), p.Position), "class_token_position is %q, want one of %v", p.Position, positions())
+	errs = append(errs, p.Position.Validate())
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("prompt: %w", err)
 	}

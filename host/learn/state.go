@@ -42,7 +42,7 @@ func (j *Job) save(seed uint64, s state) error {
 // resume gives the state in which a training of the same inputs was
 // interrupted, or that at the beginning. A state that is damaged, or of other
 // inputs, is as good as none.
-func (j *Job) resume(seed uint64) (state, error) {
+func (j *Job) resume(seed uint64) (s state, err error) {
 	file, err := safetensors.Open(j.statePath(seed))
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, safetensors.ErrFormat):
@@ -50,12 +50,11 @@ func (j *Job) resume(seed uint64) (state, error) {
 	case err != nil:
 		return state{}, fmt.Errorf("going on with seed %d: %w", seed, err)
 	}
-	defer file.Close()
-	s, err := j.decodeState(seed, file)
-	if err != nil {
-		return j.begin(seed), nil
+	defer func() { err = errors.Join(err, file.Close()) }()
+	if s, err := j.decodeState(seed, file); err == nil {
+		return s, nil
 	}
-	return s, nil
+	return j.begin(seed), nil
 }
 
 func (j *Job) decodeState(seed uint64, file *safetensors.File) (s state, err error) {

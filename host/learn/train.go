@@ -45,12 +45,12 @@ type Events struct {
 	OnSeed  func(seed uint64)          // a seed's context is written
 }
 
-// DivergedError says that a training left the finite numbers.
+// DivergedError says that a training left the range of numbers.
 type DivergedError struct {
 	Seed        uint64
 	Epoch, Step int // from 0
 	Rate        float64
-	// What is not finite: the loss, or a value of the context.
+	// What left the range: the loss, or a value of the context.
 	What string
 }
 
@@ -144,14 +144,20 @@ func (t *trainer) checkShapes(g graphs.Gradient) error {
 	return nil
 }
 
-// diverged names what is not finite after a step. A gradient that is not makes
-// the context so.
+// contextLimit is a size at which a context is lost for good: the text tower's
+// layer norms sum squares, which float32 does not hold much further on.
+const contextLimit = 1e16
+
+// diverged names what left the range of numbers in a step, "" if nothing did. A
+// gradient that is not finite makes the context so.
 func (t *trainer) diverged(g graphs.Gradient) string {
 	if !finite(g.Loss) {
 		return fmt.Sprintf("the loss is %v", g.Loss)
 	}
-	if err := t.vectors.CheckFinite(); err != nil {
-		return "the context's " + err.Error()
+	for i, v := range t.vectors.Data {
+		if !(v >= -contextLimit && v <= contextLimit) { // also for NaN
+			return fmt.Sprintf("value %d of vector %d of the context is %g", i%t.vectors.Cols, i/t.vectors.Cols, v)
+		}
 	}
 	return ""
 }
