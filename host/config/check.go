@@ -125,7 +125,7 @@ func (l *loader) checkValue(key *Key, path string, v reflect.Value) {
 		if n := v.Len(); n == 0 && key.Required {
 			l.faults.add(at, path, "required")
 		} else if !key.Range.Contains(float64(n)) {
-			l.faults.add(at, path, "%d items are out of range: %v", n, key.Range)
+			l.faults.add(at, path, "%d items are out of range (%v)", n, key.Range)
 		}
 	}
 }

@@ -33,7 +33,7 @@ type Config struct {
 	Device string `yaml:"device" default:"auto" pattern:"auto|cpu|gpu(:[0-9]{1,3})?" allowed:"auto, cpu, gpu, gpu:N" results:"no" example:"gpu:1"`
 	// The models. The first is trained and tested; all of them make pseudo
 	// labels.
-	Models []Model `yaml:"models" required:"yes" range:"[1,64]" source:"METHOD 2, pseudo-label ensemble"`
+	Models []Model `yaml:"models" required:"yes" range:"[1,64]" source:"UPL, pseudo-label ensemble"`
 	// The pictures.
 	Dataset Dataset `yaml:"dataset"`
 	// The text of zero-shot classification.
@@ -93,11 +93,11 @@ type Dataset struct {
 	MaxPixels int64 `yaml:"max_pixels" default:"89478485" range:"[1,2147483647]" source:"Pillow's limit" example:"25000000"`
 }
 
-// Prompt is the text of zero-shot classification, METHOD 1. Templates take
+// Prompt is the text of zero-shot classification. Templates take
 // the place of Template where there are any.
 type Prompt struct {
 	// The prompt of a class; its name takes the place of `[CLS]` (or `{}`).
-	Template string `yaml:"template" default:"a photo of a [CLS]." source:"CLIP; eq. 1" example:"a drawing of a [CLS]."`
+	Template string `yaml:"template" default:"a photo of a [CLS]." source:"UPL, eq. 1" example:"a drawing of a [CLS]."`
 	// Several templates instead of one: a class's text features are averaged
 	// over them and normalised again.
 	Templates []string `yaml:"templates" default:"[]" range:"[0,1000]" source:"CLIP, prompt ensemble" example:"[\"a photo of a [CLS].\", \"a drawing of a [CLS].\"]"`
@@ -120,7 +120,7 @@ func Fill(template, class string) string {
 	return strings.ReplaceAll(placeholders.Replace(template), "\x00", strings.ReplaceAll(class, "_", " "))
 }
 
-// Label says how pictures get pseudo labels, METHOD 2.
+// Label says how pictures get pseudo labels.
 type Label struct {
 	// How the models' probabilities become one matrix.
 	Ensemble Policy `yaml:"ensemble" default:"{plugin: mean}"`
@@ -134,11 +134,11 @@ type Label struct {
 type Policy struct {
 	// The plugin: a name that `upl-host plugin list` shows, or the path of its
 	// folder or module (`./my-rule`).
-	Plugin string `yaml:"plugin" path:"plugin" pattern:".+" allowed:"a name or a path" example:"threshold"`
+	Plugin string `yaml:"plugin" path:"plugin" pattern:".+" allowed:"a name or a path" example:"./my-rule"`
 	// The plugin's own parameters, as `upl-host plugin show` describes them;
-	// case and types are kept. Without one, the plugin's default: K = 16 for
-	// top-k (METHOD 2).
-	Params Params `yaml:"params" default:"{}" example:"{k: 16}"`
+	// case and types are kept. One that is not given has the plugin's default
+	// (top-k: k = 16, as in UPL).
+	Params Params `yaml:"params" default:"{}" example:"{k: 8}"`
 }
 
 // Params are a plugin's parameters, in the types of JSON: nil, bool, int64,
@@ -153,42 +153,43 @@ type Limits struct {
 	Memory Size `yaml:"memory" default:"256MiB" range:"[64KiB,4GiB]" results:"no" example:"1GiB"`
 }
 
-// Learn says how the prompt is learned, METHOD 3.
+// Learn says how the prompt is learned.
 type Learn struct {
 	// What is learned: `prompt`, a context for the text encoder; `none`
 	// leaves it at zero-shot and pseudo labels.
-	Method string `yaml:"method" default:"prompt" enum:"prompt,none" source:"eq. 3, 4" example:"none"`
+	Method string `yaml:"method" default:"prompt" enum:"prompt,none" source:"UPL, eq. 3 and 4" example:"none"`
 	// L, the number of context vectors.
-	ContextLength int `yaml:"context_length" default:"16" range:"[1,1024]" source:"METHOD 3" example:"4"`
+	ContextLength int `yaml:"context_length" default:"16" range:"[1,1024]" source:"UPL" example:"4"`
 	// Where the class name stands: behind the context, between its halves, or
 	// before it.
-	ClassTokenPosition string `yaml:"class_token_position" default:"end" enum:"end,middle,front" source:"METHOD 3; CoOp" example:"middle"`
+	ClassTokenPosition string `yaml:"class_token_position" default:"end" enum:"end,middle,front" source:"CoOp, UPL" example:"middle"`
 	// A context for each class instead of one for all.
-	ClassSpecific bool `yaml:"class_specific" default:"false" source:"METHOD 3; CoOp" example:"true"`
-	// Words whose token embeddings the context starts as; without them it is
-	// drawn from N(0, 0.02²).
-	InitialWords string `yaml:"initial_words" source:"METHOD 3; CoOp" example:"a photo of a"`
+	ClassSpecific bool `yaml:"class_specific" default:"false" source:"CoOp, UPL" example:"true"`
+	// Words whose token embeddings the context starts as; their number of
+	// tokens then takes the place of context_length. Without them the context
+	// is drawn from N(0, 0.02²).
+	InitialWords string `yaml:"initial_words" source:"CoOp, UPL" example:"a photo of a"`
 	// One context is learned for each seed, and their logits are averaged. A
 	// number N stands for N seeds from `seed` on.
-	Seeds Seeds `yaml:"seeds" default:"16" range:"[1,1000]" source:"METHOD 3, prompt ensemble" example:"[1, 2, 3, 4]"`
+	Seeds Seeds `yaml:"seeds" default:"16" range:"[1,1000]" source:"UPL, prompt ensemble" example:"[1, 2, 3, 4]"`
 	// How often a seed's training sees the pseudo labels.
-	Epochs int `yaml:"epochs" default:"50" range:"[1,100000]" source:"METHOD 3" example:"10"`
+	Epochs int `yaml:"epochs" default:"50" range:"[1,100000]" source:"UPL" example:"10"`
 	// Pictures in a step.
-	BatchSize int `yaml:"batch_size" default:"32" range:"[1,65536]" source:"METHOD 3" example:"64"`
+	BatchSize int `yaml:"batch_size" default:"32" range:"[1,65536]" source:"UPL" example:"64"`
 	// The rate at which the cosine schedule starts.
-	LearningRate float64 `yaml:"learning_rate" default:"0.002" range:"(0,1000]" source:"METHOD 3" example:"0.001"`
+	LearningRate float64 `yaml:"learning_rate" default:"0.002" range:"(0,1000]" source:"UPL" example:"0.001"`
 	// The momentum of SGD.
-	Momentum float64 `yaml:"momentum" default:"0.9" range:"[0,1)" source:"METHOD 3; CoOp" example:"0"`
+	Momentum float64 `yaml:"momentum" default:"0.9" range:"[0,1)" source:"CoOp, UPL" example:"0"`
 	// The weight decay of SGD.
-	WeightDecay float64 `yaml:"weight_decay" default:"0.0005" range:"[0,1]" source:"METHOD 3; CoOp" example:"0"`
+	WeightDecay float64 `yaml:"weight_decay" default:"0.0005" range:"[0,1]" source:"CoOp, UPL" example:"0"`
 	// Epochs at the constant warm-up rate, of all epochs the first.
-	WarmupEpochs int `yaml:"warmup_epochs" default:"1" range:"[0,100000]" source:"METHOD 3; CoOp" example:"0"`
+	WarmupEpochs int `yaml:"warmup_epochs" default:"1" range:"[0,100000]" source:"CoOp, UPL" example:"0"`
 	// The rate of the warm-up epochs.
-	WarmupLearningRate float64 `yaml:"warmup_learning_rate" default:"1e-5" range:"[0,1000]" source:"METHOD 3; CoOp" example:"1e-4"`
+	WarmupLearningRate float64 `yaml:"warmup_learning_rate" default:"1e-5" range:"[0,1000]" source:"CoOp, UPL" example:"1e-4"`
 	// Who computes the gradient: `model`, its own prompt_gradient; `host`, a
 	// graph of the host over the model's weights; `auto`, the host where the
 	// model allows it, as that is faster. They agree up to rounding.
-	Gradient string `yaml:"gradient" default:"auto" enum:"auto,model,host" source:"METHOD, exactness" example:"model"`
+	Gradient string `yaml:"gradient" default:"auto" enum:"auto,model,host" example:"model"`
 }
 
 // Seeds are the seeds of the contexts, one or more, distinct.

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"reflect"
 	"regexp"
 	"strconv"
@@ -230,15 +229,16 @@ func bound(text string) (float64, error) {
 	return float64(s), err
 }
 
-// String says what the interval allows: "at least 1 and at most 1000".
+// String says what the interval allows: "1 to 1000", "above 0 up to 1".
 func (i Interval) String() string {
 	low, high, _ := strings.Cut(strings.Trim(i.Text, "[]()"), ",")
-	above, below := "at least", "at most"
-	if i.ExclusiveMin {
-		above = "above"
+	switch {
+	case i.ExclusiveMin && i.ExclusiveMax:
+		return "above " + low + " and below " + high
+	case i.ExclusiveMin:
+		return "above " + low + " up to " + high
+	case i.ExclusiveMax:
+		return low + " up to below " + high
 	}
-	if i.ExclusiveMax {
-		below = "below"
-	}
-	return fmt.Sprintf("%s %s and %s %s", above, low, below, high)
+	return low + " to " + high
 }

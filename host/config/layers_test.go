@@ -62,6 +62,8 @@ func TestSet(t *testing.T) {
 		want any
 	}{
 		{"name=2024", func(c *config.Config) any { return c.Name }, "2024"},
+		{`name="2024 "`, func(c *config.Config) any { return c.Name }, "2024 "},
+		{`prompt.template='[CLS]' or "[CLS]"`, func(c *config.Config) any { return c.Prompt.Template }, `'[CLS]' or "[CLS]"`},
 		{"prompt.template=[CLS]: a = b", func(c *config.Config) any { return c.Prompt.Template }, "[CLS]: a = b"},
 		{`prompt.templates=["a [CLS]", "b {}"]`, func(c *config.Config) any { return c.Prompt.All() }, []string{"a [CLS]", "b {}"}},
 		{"learn.seeds=2", func(c *config.Config) any { return c.Learn.Seeds }, config.Seeds{1, 2}},

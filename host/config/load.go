@@ -258,13 +258,14 @@ func (l *loader) assign(key *Key, path, text string, put func(*Key, any)) {
 	l.keep(r)
 }
 
-// textNode reads the text of a single value: as it stands for a string, as
-// YAML for everything else.
+// textNode reads the text of a single value: as it stands for a string,
+// unless it is in quotes, as YAML for everything else.
 func textNode(key *Key, text string) (*yaml.Node, error) {
-	if key.Kind == String {
+	quoted := len(text) > 1 && (text[0] == '"' || text[0] == '\'') && text[len(text)-1] == text[0]
+	n, err := parseYAML([]byte(text))
+	if key.Kind == String && (!quoted || err != nil || n.Kind != yaml.ScalarNode) {
 		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text}, nil
 	}
-	n, err := parseYAML([]byte(text))
 	if err == nil && n == nil {
 		err = errors.New("no value")
 	}

@@ -35,14 +35,12 @@ func (u unknownKey) String() string {
 // nearestKey returns the key that a user most likely meant: of the same
 // section, or of that name elsewhere; or "".
 func nearestKey(section *Key, path, name string) string {
-	siblings := make(map[string]string)
-	var names []string
-	for _, k := range section.Keys {
-		siblings[k.Name] = join(path, k.Name)
-		names = append(names, k.Name)
+	siblings := make([]string, len(section.Keys))
+	for i, k := range section.Keys {
+		siblings[i] = k.Name
 	}
-	if near := nearest(name, names); near != "" {
-		return siblings[near]
+	if near := nearest(name, siblings); near != "" {
+		return join(path, near)
 	}
 	var elsewhere string
 	walk(Root(), func(k *Key) {

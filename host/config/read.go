@@ -159,7 +159,7 @@ func (r *reader) inRange(key *Key, path string, n *yaml.Node, v float64) bool {
 	if key.Range.Contains(v) {
 		return true
 	}
-	r.faults.add(r.at(n), path, "%s is out of range: %v", shorten(n.Value), key.Range)
+	r.faults.add(r.at(n), path, "%s is out of range (%v)", shorten(n.Value), key.Range)
 	return false
 }
 

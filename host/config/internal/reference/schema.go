@@ -1,0 +1,121 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/upl-host/upl-host/host/config"
+)
+
+// object is a JSON object; encoding/json sorts its keys.
+type object map[string]any
+
+// schema writes the JSON Schema of a configuration, for editors (draft 7 is
+// what they know).
+func schema(root *config.Key, m meanings) ([]byte, error) {
+	s := section(root, m)
+	s["$schema"] = "http://json-schema.org/draft-07/schema#"
+	s["title"] = "A run of upl-host"
+	text, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("writing the schema: %w", err)
+	}
+	return append(text, '\n'), nil
+}
+
+func section(key *config.Key, m meanings) object {
+	properties := object{}
+	var required []string
+	for _, child := range key.Keys {
+		properties[child.Name] = property(child, m)
+		if child.Required || child.Kind == config.Section && hasRequired(child) {
+			required = append(required, child.Name)
+		}
+	}
+	s := object{"type": "object", "properties": properties, "additionalProperties": false}
+	if required != nil {
+		s["required"] = required
+	} else if key.Kind == config.Section {
+		s["type"] = []string{"object", "null"}
+	}
+	return s
+}
+
+func hasRequired(section *config.Key) bool {
+	for _, key := range section.Keys {
+		if key.Required {
+			return true
+		}
+	}
+	return false
+}
+
+// property describes a key's values.
+func property(key *config.Key, m meanings) object {
+	s := valueOf(key, m)
+	s["description"] = m.of(key)
+	if key.Kind == config.String {
+		switch {
+		case key.Default != "":
+			s["default"] = key.Default
+		case key.Required:
+			s["minLength"] = 1
+		}
+	}
+	return s
+}
+
+func valueOf(key *config.Key, m meanings) object {
+	switch key.Kind {
+	case config.Section:
+		return section(key, m)
+	case config.Items:
+		item := section(key, m)
+		return object{"type": "array", "items": item, "minItems": key.Range.Min, "maxItems": key.Range.Max}
+	case config.Bool:
+		return object{"type": "boolean", "default": json.RawMessage(key.Default)}
+	case config.Integer:
+		return bounded(key, object{"type": "integer", "default": json.RawMessage(key.Default)})
+	case config.Number:
+		return bounded(key, object{"type": "number", "default": json.RawMessage(key.Default)})
+	case config.Strings:
+		return object{"type": "array", "items": object{"type": "string"}, "maxItems": key.Range.Max}
+	case config.Duration:
+		return object{"type": "string", "pattern": `^([0-9.]+(ns|us|µs|ms|s|m|h))+$`, "default": key.Default}
+	case config.ByteCount:
+		return object{"type": []string{"string", "integer"}, "pattern": `^[0-9.]+ *([KMGT]iB|[kKMGT]?B)?$`, "default": key.Default}
+	case config.SeedList:
+		seeds := object{
+			"type": "array", "items": object{"type": "integer", "minimum": 0},
+			"minItems": key.Range.Min, "maxItems": key.Range.Max, "uniqueItems": true,
+		}
+		return object{"oneOf": []object{bounded(key, object{"type": "integer"}), seeds}, "default": json.RawMessage(key.Default)}
+	case config.Mapping:
+		return object{"type": "object"}
+	}
+	s := object{"type": "string"}
+	if key.Enum != nil {
+		s["enum"] = key.Enum
+	}
+	if key.Pattern != "" && key.Allowed != "" {
+		s["pattern"] = "^(" + key.Pattern + ")$"
+	}
+	return s
+}
+
+// bounded adds a key's range.
+func bounded(key *config.Key, s object) object {
+	r := key.Range
+	if r.Text == "" {
+		return s
+	}
+	minimum, maximum := "minimum", "maximum"
+	if r.ExclusiveMin {
+		minimum = "exclusiveMinimum"
+	}
+	if r.ExclusiveMax {
+		maximum = "exclusiveMaximum"
+	}
+	s[minimum], s[maximum] = r.Min, r.Max
+	return s
+}
