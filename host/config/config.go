@@ -186,10 +186,6 @@ type Learn struct {
 	WarmupEpochs int `yaml:"warmup_epochs" default:"1" range:"[0,100000]" source:"CoOp, UPL" example:"0"`
 	// The rate of the warm-up epochs.
 	WarmupLearningRate float64 `yaml:"warmup_learning_rate" default:"1e-5" range:"[0,1000]" source:"CoOp, UPL" example:"1e-4"`
-	// Who computes the gradient: `model`, its own prompt_gradient; `host`, a
-	// graph of the host over the model's weights; `auto`, the host where the
-	// model allows it, as that is faster. They agree up to rounding.
-	Gradient string `yaml:"gradient" default:"auto" enum:"auto,model,host" example:"model"`
 }
 
 // Seeds are the seeds of the contexts, one or more, distinct.
