@@ -85,7 +85,7 @@ func (r *run) accuracyFigure() (figure.Figure, bool) {
 	return figure.Figure{
 		Name: accuracyFigure, Title: "Accuracy before and after learning",
 		Alt:  fmt.Sprintf("Zero-shot %s of %d test pictures, learned %s.", percent(before), n, percentOf(rows[len(rows)-1].share)),
-		Keys: keys, Width: figure.Full, Height: 46 + 34*float64(len(rows)),
+		Keys: keys, Width: figure.Full, Height: 46 + 42*float64(len(rows)),
 		Draw: func(p *plot.Plot, width float64) { drawAccuracies(p, rows, width) },
 	}, true
 }
@@ -118,7 +118,7 @@ func drawAccuracies(p *plot.Plot, rows []accuracyRow, width float64) {
 		lines = append(lines, figure.Segment{X1: row.interval.From, X2: row.interval.To, Y1: y, Y2: y, Color: row.color, Width: 2, Title: "95 % interval: " + span(row.interval) + " %"})
 		marks = append(marks, figure.Point{X: row.share, Y: y, Radius: 6, Color: row.color, Title: row.name + ": " + percentOf(row.share)})
 		for _, seed := range row.seeds {
-			seeds = append(seeds, figure.Point{X: *seed.Top1, Y: y - 0.3, Radius: 3.5, Hollow: true, Color: row.color, Title: fmt.Sprintf("seed %d: %s", seed.Seed, percent(seed.Top1))})
+			seeds = append(seeds, figure.Point{X: *seed.Top1, Y: y - 0.27, Radius: 3.5, Hollow: true, Color: row.color, Title: fmt.Sprintf("seed %d: %s", seed.Seed, percent(seed.Top1))})
 		}
 		values = append(values, figure.Label{X: row.share, Y: y, DY: 14, Text: percentOf(row.share), Color: figure.Ink, Align: draw.XCenter, Bold: true})
 	}
@@ -242,14 +242,19 @@ func (l rowLayout) axis(p *plot.Plot, name func(int) string, width float64) {
 		ticks = append(ticks, plot.Tick{Value: l.y(i), Label: figure.Elide(name(i), characters)})
 	}
 	if l.left > 0 {
-		ticks = append(ticks, plot.Tick{Value: l.y(l.first-1) - 1.25, Label: fmt.Sprintf("⋯ %d more ⋯", l.left)})
+		ticks = append(ticks, plot.Tick{Value: l.y(l.first-1) - 1.25, Label: fmt.Sprintf("… %d more …", l.left)})
 	}
 	p.Y.Tick.Marker = ticks
 	p.Y.Min, p.Y.Max = -0.7, l.height()-0.3
 }
 
 func drawPerClass(p *plot.Plot, rows []classRow, layout rowLayout, width float64) {
-	const column = 1.085 // of the changes, to the right of 100 %
+	top := 0.2
+	for _, row := range rows {
+		top = max(top, *row.Before, *row.After)
+	}
+	top = min(1, math.Ceil(top*10-1e-9)/10)
+	p.X.Min, p.X.Max = -0.02*top, top*(1+70/width) // the changes stand to the right
 	var lines figure.Segments
 	var before, after figure.Points
 	var changes figure.Labels
@@ -263,10 +268,9 @@ func drawPerClass(p *plot.Plot, rows []classRow, layout rowLayout, width float64
 		lines = append(lines, figure.Segment{X1: *row.Before, X2: *row.After, Y1: y, Y2: y, Color: color.Fade(0.55), Width: 3, Title: title})
 		before = append(before, figure.Point{X: *row.Before, Y: y, Radius: 5, Hollow: true, Color: figure.ZeroShot, Title: title})
 		after = append(after, figure.Point{X: *row.After, Y: y, Radius: 5, Color: color, Title: title})
-		changes = append(changes, figure.Label{X: column, Y: y, DX: 12, Text: signed(row.Change*100, 0), Color: color, Align: draw.XRight})
+		changes = append(changes, figure.Label{X: p.X.Max, Y: y, Text: signed(row.Change*100, 0), Color: color, Align: draw.XRight})
 	}
-	p.X.Min, p.X.Max = -0.02, 1.1
-	p.X.Tick.Marker = figure.Percent(0, 1, 0.2)
+	p.X.Tick.Marker = figure.Percent(0, top, max(0.05, figure.Step(top, int(width/75))))
 	p.X.Label.Text = "test pictures of the class classified correctly; right: change in points"
 	if width < figure.Half {
 		p.X.Label.Text = "accuracy; right: change in points"

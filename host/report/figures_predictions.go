@@ -214,7 +214,7 @@ func (r *run) confusionFigure(learned bool) (figure.Figure, bool) {
 	return figure.Figure{
 		Name: name, Title: "Confusion, " + s.name, YLabel: "label",
 		Alt:   fmt.Sprintf("Rows are labels, columns predictions, of %d classes; darker is a larger share of the label.", len(classes)),
-		Width: figure.Half, Height: 130 + cell*float64(len(classes)),
+		Width: figure.Half, Height: 140 + cell*float64(len(classes)),
 		Draw: func(p *plot.Plot, width float64) { drawConfusion(p, classes, counts, width) },
 	}, true
 }
@@ -230,7 +230,7 @@ func drawConfusion(p *plot.Plot, classes []string, counts map[[2]string]int, wid
 	names := make([]string, n)
 	for i, label := range classes {
 		y := float64(n - 1 - i)
-		names[n-1-i] = figure.Elide(label, int(width/28))
+		names[n-1-i] = figure.Elide(label, int(width/24))
 		for j, class := range classes {
 			k := counts[[2]string{label, class}]
 			if k == 0 {
@@ -256,7 +256,7 @@ func drawConfusion(p *plot.Plot, classes []string, counts map[[2]string]int, wid
 	}
 	columns := make(plot.ConstantTicks, n)
 	for j, class := range classes {
-		columns[j] = plot.Tick{Value: float64(j), Label: figure.Elide(class, 14)}
+		columns[j] = plot.Tick{Value: float64(j), Label: figure.Elide(class, 17)}
 	}
 	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = -0.5, float64(n)-0.5, -0.5, float64(n)-0.5
 	p.X.Tick.Marker, p.Y.Tick.Marker = columns, figure.Names(names)

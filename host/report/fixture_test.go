@@ -54,7 +54,7 @@ func (f fixture) build(t *testing.T) string {
 	chance := rand.New(rand.NewPCG(7, uint64(len(names))))
 	bias := make([]float64, len(names))
 	for c := range bias {
-		bias[c] = chance.NormFloat64() * 0.9
+		bias[c] = chance.NormFloat64() * 0.6
 	}
 	metrics := evaluate.Metrics{Labels: f.labels, Pictures: evaluate.Pictures{Skipped: 3}}
 	zero := evaluate.NewClassification(names, evaluate.CalibrationBins)
@@ -82,7 +82,7 @@ func (f fixture) build(t *testing.T) string {
 		for c := range logits {
 			logits[c] = bias[c] + chance.NormFloat64()*1.1
 		}
-		logits[p.label] += 0.4
+		logits[p.label] += 1.1
 		before := softmax(logits)
 		if p.split == "unlabeled" {
 			class := evaluate.Argmax(before)

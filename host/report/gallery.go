@@ -132,7 +132,7 @@ func (r *run) judgedShots(limit int) []shotList {
 				}),
 			},
 			{
-				ID: "spoiled", Title: "Most spoiled", Explanation: "zero-shot right, learned wrong; the most confident first",
+				ID: "spoiled", Title: "Newly wrong", Explanation: "zero-shot right, learned wrong; the most confident first",
 				None: "Learning spoiled no picture.",
 				Shots: r.shots(limit, final, func(p evaluate.Prediction) bool {
 					return p.Label != "" && p.ZeroShot == p.Label && p.Learned != p.Label

@@ -83,13 +83,18 @@ func scalar(token json.Token) string {
 	case json.Number:
 		return v.String()
 	case bool:
-		return strconv.FormatBool(v)
+		if v {
+			return "yes"
+		}
+		return "no"
 	}
 	return "–"
 }
 
 // Label is the key as words.
-func (n node) Label() string { return strings.ReplaceAll(n.Key, "_", " ") }
+func (n node) Label() string {
+	return strings.ReplaceAll(strings.TrimSuffix(n.Key, "_bytes"), "_", " ")
+}
 
 // Value is a scalar as a person reads it: bytes with a unit, seconds rounded.
 func (n node) Value() string {
@@ -106,8 +111,10 @@ func (n node) Value() string {
 	return n.Text
 }
 
-// Long tells whether a scalar is a hash or the like, to be set in small type.
-func (n node) Long() bool { return len(n.Text) >= 40 && !strings.Contains(n.Text, " ") }
+// Long tells whether a scalar is a hash or the like: hexadecimal digits.
+func (n node) Long() bool {
+	return len(n.Text) >= 40 && strings.Trim(n.Text, "0123456789abcdef") == ""
+}
 
 // Scalar tells whether the value is neither object nor array.
 func (n node) Scalar() bool { return n.Fields == nil && n.Items == nil }

@@ -96,10 +96,8 @@ func (p *page) Chart(name string) *chart {
 	}
 	p.figures++
 	c := &chart{ID: name, Title: f.Title, Number: p.figures, Half: f.Width <= figure.Half}
-	c.Wide = template.HTML(f.Inline(f.Width)) //nolint:gosec // escaped by the figure
-	if !c.Half {
-		c.Narrow = template.HTML(f.Inline(figure.Phone)) //nolint:gosec // escaped by the figure
-	}
+	c.Wide = template.HTML(f.Inline(f.Width))        //nolint:gosec // escaped by the figure
+	c.Narrow = template.HTML(f.Inline(figure.Phone)) //nolint:gosec // escaped by the figure
 	return c
 }
 

@@ -57,7 +57,7 @@ func (r *run) headline() headline {
 	h.Details = append(h.Details,
 		fmt.Sprintf("difference on the same pictures %s points, 95%s%% interval %s", points(compared.Difference()), thin, spanOfPoints(compared.Interval())),
 		fmt.Sprintf("%s newly right, %d newly wrong; exact McNemar test %s", plural(compared.SecondOnly, "picture", "pictures"), compared.FirstOnly, pValue(compared.McNemar())))
-	h.Verdict = verdict(compared)
+	h.Verdict = verdict(compared, before, *learned.Top1)
 	h.Reading = append(h.Reading, r.aboutAccuracy(compared), r.aboutSeeds())
 	h.Reading = append(h.Reading, r.aboutPseudoLabels()...)
 	h.Reading = append(h.Reading, r.aboutClasses(), r.aboutCalibration(),
@@ -80,7 +80,7 @@ func changeStep(label string, share, before float64) step {
 }
 
 // verdict says whether the pictures can tell the two classifiers apart.
-func verdict(c evaluate.Comparison) string {
+func verdict(c evaluate.Comparison, before, after float64) string {
 	difference, in := points(math.Abs(c.Difference())), c.Interval()
 	difference = difference[min(1, len(difference)):]
 	if c.Difference() == 0 {
@@ -88,9 +88,9 @@ func verdict(c evaluate.Comparison) string {
 	}
 	switch {
 	case in.From > 0:
-		return fmt.Sprintf("Learning without labels raised the accuracy by %s points, more than the choice of test pictures explains.", difference)
+		return fmt.Sprintf("Learning without labels raised the accuracy from %s to %s: by %s points, more than the choice of test pictures explains.", percentOf(before), percentOf(after), difference)
 	case in.To < 0:
-		return fmt.Sprintf("Learning without labels lowered the accuracy by %s points, more than the choice of test pictures explains.", difference)
+		return fmt.Sprintf("Learning without labels lowered the accuracy from %s to %s: by %s points, more than the choice of test pictures explains.", percentOf(before), percentOf(after), difference)
 	case c.FirstOnly == c.SecondOnly:
 		return "Learning without labels left the accuracy as it was."
 	}
@@ -141,7 +141,7 @@ func (r *run) aboutPseudoLabels() []string {
 	}
 	switch n := len(pseudo.EmptyClasses); {
 	case n > 0:
-		text += fmt.Sprintf("; %s got none, so nothing was learned from pictures of it: %s.", plural(n, "class", "classes"), list(pseudo.EmptyClasses, 5))
+		text += fmt.Sprintf("; %s got none: %s.", plural(n, "class", "classes"), list(pseudo.EmptyClasses, 5))
 	default:
 		text += "; every class got some."
 	}

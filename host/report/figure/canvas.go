@@ -281,6 +281,21 @@ func printable(s string) string {
 // and Helvetica, and leaves its setting to the reader's browser.
 type typesetter struct{ text.Plain }
 
+// Box implements text.Handler. Ideographs, Hangul and pictographs, which
+// Liberation lacks, are as wide as the font is high.
+func (h typesetter) Box(txt string, fnt font.Font) (width, height, depth vg.Length) {
+	wide := 0
+	narrow := strings.Map(func(r rune) rune {
+		if r >= 0x1100 && r < 0x1200 || r >= 0x2e80 {
+			wide++
+			return -1
+		}
+		return r
+	}, txt)
+	width, height, depth = h.Plain.Box(narrow, fnt)
+	return width + vg.Length(wide)*fnt.Size, height, depth
+}
+
 // Draw implements text.Handler.
 func (h typesetter) Draw(c vg.Canvas, txt string, style text.Style, pt vg.Point) {
 	target := underlying(c)

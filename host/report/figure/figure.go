@@ -58,7 +58,8 @@ const (
 )
 
 const (
-	margin    = 6
+	margin    = 6 // at the top, the bottom and the right
+	leftEdge  = 1
 	rowHeight = 18
 	keyWidth  = 18
 	keyGap    = 16
@@ -94,7 +95,7 @@ func (f Figure) draw(width float64, titled bool) (body string, w, h float64) {
 	h = head + f.Height + 2*margin
 	c := newCanvas(vg.Length(width), vg.Length(h))
 	top := vg.Length(h - margin)
-	left := vg.Length(margin)
+	left := vg.Length(leftEdge)
 	if titled {
 		heading := style(titleSize, Ink)
 		heading.Font.Weight = 2
@@ -113,7 +114,7 @@ func (f Figure) draw(width float64, titled bool) (body string, w, h float64) {
 	p := newPlot()
 	f.Draw(p, width)
 	p.Draw(draw.Canvas{Canvas: c, Rectangle: vg.Rectangle{
-		Min: vg.Point{X: margin, Y: margin},
+		Min: vg.Point{X: leftEdge, Y: margin},
 		Max: vg.Point{X: vg.Length(width) - margin, Y: top},
 	}})
 	return c.out.String(), width, h
@@ -128,7 +129,7 @@ func (f Figure) legendRows(width float64) [][]Key {
 		needed := keyWidth + label.Width(key.Label).Points() + keyGap
 		if len(rows) == 0 || needed > room {
 			rows = append(rows, nil)
-			room = width - 2*margin
+			room = width - margin
 		}
 		rows[len(rows)-1] = append(rows[len(rows)-1], key)
 		room -= needed

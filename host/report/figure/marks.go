@@ -192,7 +192,7 @@ func rectangle(c draw.Canvas, clr Color, x1, y1, x2, y2 vg.Length) {
 // Percent are ticks of a share, as per cent, every step.
 func Percent(from, to, step float64) plot.ConstantTicks {
 	var ticks plot.ConstantTicks
-	for k := math.Ceil(from/step - 1e-9); k*step <= to+1e-9; k++ {
+	for k := firstStep(from, step); k*step <= to+1e-9; k++ {
 		ticks = append(ticks, plot.Tick{Value: k * step, Label: fmt.Sprintf("%.0f%s%%", k*step*100, narrowSpace)})
 	}
 	return ticks
@@ -221,10 +221,15 @@ func Numbers(from, to float64, n int, whole bool) plot.ConstantTicks {
 	}
 	decimals := max(0, -int(math.Floor(math.Log10(step)+1e-9)))
 	var ticks plot.ConstantTicks
-	for k := math.Ceil(from/step - 1e-9); k*step <= to+1e-9*step; k++ {
+	for k := firstStep(from, step); k*step <= to+1e-9*step; k++ {
 		ticks = append(ticks, plot.Tick{Value: k * step, Label: strconv.FormatFloat(k*step, 'f', decimals, 64)})
 	}
 	return ticks
+}
+
+// firstStep is the number of the first multiple of step from there on.
+func firstStep(from, step float64) float64 {
+	return math.Ceil(from/step-1e-9) + 0 // not -0, which would be printed
 }
 
 // Step is the round number (1, 2 or 5 times a power of ten) that divides a span
