@@ -168,10 +168,10 @@ func (m *Model) PromptGradient(ctx context.Context, vectors array.Matrix, tokens
 		return Gradient{}, fmt.Errorf("prompt_gradient: %w: loss has shape %v, want a scalar", ErrContract, out[0].shape)
 	}
 	gradient := Gradient{Loss: float64(out[0].floats[0])}
-	if gradient.Gradient, err = m.matrix(SignaturePromptGradient, "gradient", out[1], vectors.Rows, vectors.Cols); err != nil {
+	if gradient.Logits, err = m.matrix(SignaturePromptGradient, "logits", out[2], targets.Rows, targets.Cols); err != nil {
 		return Gradient{}, err
 	}
-	if gradient.Logits, err = m.matrix(SignaturePromptGradient, "logits", out[2], targets.Rows, targets.Cols); err != nil {
+	if gradient.Gradient, err = m.matrix(SignaturePromptGradient, "gradient", out[1], vectors.Rows, vectors.Cols); err != nil {
 		return Gradient{}, err
 	}
 	if math.IsNaN(gradient.Loss) || math.IsInf(gradient.Loss, 0) {

@@ -46,7 +46,7 @@ func openSession(dir string, options Options) (session, error) {
 	}
 	model, err := tf.LoadSavedModel(dir, []string{savedmodel.Tag}, config)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: TensorFlow cannot load its graph or its weights; the folder may be damaged or incomplete: %w", savedmodel.ErrFormat, err)
 	}
 	s := &tensorflowSession{model: model}
 	devices, err := model.Session.ListDevices()

@@ -3,6 +3,7 @@ package clip
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Architecture describes a CLIP of two towers: all that its graph needs but the weights.
@@ -129,15 +130,18 @@ func (a Architecture) Validate() error {
 	return nil
 }
 
+// ErrUnknown marks a name that is no architecture's.
+var ErrUnknown = errors.New("unknown architecture")
+
 // Named returns an architecture of the paper by OpenAI's name for it, as
-// ArchitectureNames lists them.
+// ArchitectureNames lists them; for others the error is ErrUnknown.
 func Named(name string) (Architecture, error) {
 	for _, entry := range named() {
 		if entry.name == name {
 			return entry.architecture, nil
 		}
 	}
-	return Architecture{}, fmt.Errorf("no architecture is named %q: there are %v", name, ArchitectureNames())
+	return Architecture{}, fmt.Errorf("%w %q: there are %s", ErrUnknown, name, strings.Join(ArchitectureNames(), ", "))
 }
 
 // ArchitectureNames lists what Named knows.

@@ -17,8 +17,13 @@ func New(ctx context.Context, dir, architecture string, seed uint64, overwrite b
 	if err != nil {
 		return err
 	}
-	return Write(ctx, dir, Source{
-		Name: architecture + "-random", Architecture: a, Weights: newRandom(a, seed),
+	return Write(ctx, dir, Random(architecture+"-random", a, seed), overwrite)
+}
+
+// Random is a source of random weights, drawn as CLIP draws its own.
+func Random(name string, a clip.Architecture, seed uint64) Source {
+	return Source{
+		Name: name, Architecture: a, Weights: newRandom(a, seed),
 		LogitScale: float32(-math.Log(initialTemperature)),
-	}, overwrite)
+	}
 }
