@@ -1,0 +1,94 @@
+package dataset
+
+import (
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+)
+
+// readFolder takes all pictures in a folder and the folders in it.
+func (r *reader) readFolder(s *split, info fs.FileInfo) {
+	w := &walk{reader: r, split: s}
+	w.folder(s.source, ".", []fs.FileInfo{info})
+}
+
+// walk goes through a folder, along symbolic links too.
+type walk struct {
+	*reader
+	split *split
+}
+
+// folder takes in one folder; above are the folders that lead to it, itself included.
+func (w *walk) folder(dir, relative string, above []fs.FileInfo) {
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		w.faults.add(dir, "%s", reason(err))
+		return
+	}
+	for _, file := range files {
+		name := file.Name()
+		where := filepath.Join(dir, name)
+		if file.Type().IsRegular() {
+			w.file(where, relative)
+			continue
+		}
+		info, err := os.Stat(where) // of a link's target
+		switch {
+		case name[0] == '.':
+			w.ignored[where] = true
+		case err == nil && info.IsDir():
+			w.enter(where, path.Join(relative, name), info, above)
+		case !IsPicture(name):
+			w.ignored[where] = true
+		case err != nil:
+			w.faults.add(where, "%s", linkReason(file, err))
+		case !info.Mode().IsRegular():
+			w.faults.add(where, "is no regular file")
+		default:
+			w.file(where, relative)
+		}
+	}
+}
+
+func linkReason(file fs.DirEntry, err error) string {
+	if file.Type()&fs.ModeSymlink != 0 {
+		return "is a symbolic link whose target " + reason(err)
+	}
+	return reason(err)
+}
+
+// enter goes into a folder, unless it is one of those that lead to it.
+func (w *walk) enter(dir, relative string, info fs.FileInfo, above []fs.FileInfo) {
+	for _, other := range above {
+		if os.SameFile(info, other) {
+			w.faults.add(dir, "is a symbolic link to a folder that it lies in: remove it")
+			return
+		}
+	}
+	if w.kind == KindFolder && len(above) == 1 {
+		if !printable(relative) {
+			w.faults.add(dir, "the folder's name %q is not UTF-8 text of one line: rename it", relative)
+			return
+		}
+		w.split.folders = append(w.split.folders, relative)
+	}
+	w.folder(dir, relative, append(above[:len(above):len(above)], info))
+}
+
+// file takes in one regular file.
+func (w *walk) file(file, folder string) {
+	if !IsPicture(file) {
+		w.ignored[file] = true
+		return
+	}
+	if !printable(file) {
+		w.faults.add(filepath.Dir(file), "the name %q is not UTF-8 text of one line: rename it", filepath.Base(file))
+		return
+	}
+	e := entry{picture: Picture{ID: w.id(file), File: file}, folder: true}
+	if w.kind == KindFolder && folder != "." {
+		e.label = folder
+	}
+	w.split.entries = append(w.split.entries, e)
+}
