@@ -64,7 +64,7 @@ func (r *run) accuracyFigure() (figure.Figure, bool) {
 	}
 	rows := []accuracyRow{{name: "Zero-shot", share: *before, color: figure.ZeroShot}}
 	if learned := r.metrics.Learned; learned != nil && learned.Top1 != nil {
-		if len(learned.Seeds) > 0 && learned.SeedsMean != nil {
+		if len(learned.Seeds) > 1 && learned.SeedsMean != nil {
 			row := accuracyRow{name: "One prompt", share: *learned.SeedsMean, color: figure.Learned}
 			for _, seed := range learned.Seeds {
 				if seed.Top1 != nil {
@@ -207,7 +207,7 @@ func (r *run) perClassFigure() (figure.Figure, bool) {
 		Alt: fmt.Sprintf("%d of %d classes gain, %d lose, sorted by change.", better, len(all), worse),
 		Keys: []figure.Key{
 			{Label: "zero-shot", Color: figure.ZeroShot, Shape: figure.Ring},
-			{Label: "learned, better", Color: figure.Learned, Shape: figure.Dot},
+			{Label: "learned", Color: figure.Learned, Shape: figure.Dot},
 			{Label: "learned, worse", Color: figure.Wrong, Shape: figure.Dot},
 		},
 		Width: figure.Full, Height: 50 + 20*layout.height(),
@@ -260,15 +260,18 @@ func drawPerClass(p *plot.Plot, rows []classRow, layout rowLayout, width float64
 	var changes figure.Labels
 	for i, row := range rows {
 		y := layout.y(i)
-		color := figure.Learned
-		if row.Change < 0 {
-			color = figure.Wrong
+		color, ink := figure.Learned, figure.Learned
+		switch {
+		case row.Change < 0:
+			color, ink = figure.Wrong, figure.Wrong
+		case row.Change == 0:
+			ink = figure.Muted
 		}
 		title := fmt.Sprintf("%s: %s → %s of %s", row.Class, percent(row.Before), percent(row.After), plural(row.Count, "picture", "pictures"))
 		lines = append(lines, figure.Segment{X1: *row.Before, X2: *row.After, Y1: y, Y2: y, Color: color.Fade(0.55), Width: 3, Title: title})
 		before = append(before, figure.Point{X: *row.Before, Y: y, Radius: 5, Hollow: true, Color: figure.ZeroShot, Title: title})
 		after = append(after, figure.Point{X: *row.After, Y: y, Radius: 5, Color: color, Title: title})
-		changes = append(changes, figure.Label{X: p.X.Max, Y: y, Text: signed(row.Change*100, 0), Color: color, Align: draw.XRight})
+		changes = append(changes, figure.Label{X: p.X.Max, Y: y, Text: signed(row.Change*100, 0), Color: ink, Align: draw.XRight})
 	}
 	p.X.Tick.Marker = figure.Percent(0, top, max(0.05, figure.Step(top, int(width/75))))
 	p.X.Label.Text = "test pictures of the class classified correctly; right: change in points"

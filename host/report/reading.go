@@ -15,6 +15,8 @@ type step struct {
 	// Change against zero-shot, in points; Better and Worse colour it.
 	Change        string
 	Better, Worse bool
+	// Apart: it does not follow from the number before.
+	Apart bool
 }
 
 // headline is what the run comes to.
@@ -198,17 +200,17 @@ func (r *run) aboutCalibration() string {
 func (r *run) headlineWithoutLabels() headline {
 	before := r.metrics.ZeroShot
 	h := headline{Verdict: "No labels: the accuracy is unknown."}
-	h.Steps = []step{{Label: "Zero-shot", Value: share(before.MeanConfidence), Unit: "%", Note: "mean confidence"}}
+	h.Steps = []step{{Label: "Mean confidence, zero-shot", Value: share(before.MeanConfidence), Unit: "%"}}
 	h.Details = []string{plural(len(r.predictions), "test picture", "test pictures") + ", none with a label"}
 	h.Reading = []string{"The test pictures have no labels, so nothing here says how often the classifier is right; that is not known, and it is not zero."}
 	if r.learned() {
 		after := r.metrics.Learned
-		s := step{Label: ensembleName(len(after.Seeds)), Value: share(after.MeanConfidence), Unit: "%", Note: "mean confidence"}
+		s := step{Label: "Mean confidence, learned", Value: share(after.MeanConfidence), Unit: "%"}
 		if before.MeanConfidence != nil && after.MeanConfidence != nil {
 			s.Change = points(*after.MeanConfidence-*before.MeanConfidence) + " points"
 		}
 		changed := float64(r.changed()) / float64(max(1, len(r.predictions)))
-		h.Steps = append(h.Steps, s, step{Label: "Predictions changed", Value: number(changed), Unit: "%", Note: fmt.Sprintf("%s of %s", count(r.changed()), plural(len(r.predictions), "picture", "pictures"))})
+		h.Steps = append(h.Steps, s, step{Label: "Predictions changed", Apart: true, Value: number(changed), Unit: "%", Note: fmt.Sprintf("%s of %s", count(r.changed()), plural(len(r.predictions), "picture", "pictures"))})
 		h.Reading = append(h.Reading,
 			fmt.Sprintf("Learning changed the predicted class of %s of %s.", count(r.changed()), plural(len(r.predictions), "picture", "pictures")),
 			r.aboutSpread(),

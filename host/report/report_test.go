@@ -69,7 +69,7 @@ func TestBuild(t *testing.T) {
 			nil,
 		},
 		"no labels": {
-			[]string{"No labels: the accuracy is unknown", "Predictions changed", "Changed by learning", "mean confidence"},
+			[]string{"No labels: the accuracy is unknown", "Predictions changed", "Changed by learning", "Mean confidence, learned"},
 			[]string{"0.0\u202f% of", "Most improved", "McNemar", "of them right", "confusion", "Top-5"},
 			[]string{"predictions-per-class", "pseudo-label-accuracy", "pseudo-labels-per-class", "training-loss", "training-accuracy", "confidence"},
 		},

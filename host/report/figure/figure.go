@@ -163,11 +163,11 @@ func drawKeys(c *canvas, keys []Key, at vg.Point) {
 
 func dashes() []vg.Length { return []vg.Length{4, 3} }
 
-// Elide shortens a text to a number of characters.
+// Elide shortens a text to one line of a number of characters.
 func Elide(s string, characters int) string {
-	runes := []rune(s)
+	runes := []rune(printable(s))
 	if len(runes) <= characters {
-		return s
+		return string(runes)
 	}
 	return strings.TrimRight(string(runes[:characters-1]), " ") + "…"
 }
