@@ -107,7 +107,7 @@ func (r *reader) findMissing() map[string]string {
 		}
 	}
 	if len(missing) > 0 && !r.config.SkipMissing {
-		var listed []string
+		listed := make([]string, 0, len(missing))
 		for _, id := range slices.Sorted(maps.Keys(missing)) {
 			listed = append(listed, fmt.Sprintf("%s (%s)", id, missing[id]))
 		}

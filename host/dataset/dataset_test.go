@@ -234,8 +234,9 @@ func TestDatasetHoldsNoLabels(t *testing.T) {
 		"Root string", "Classes []dataset.Class", "Pictures []dataset.Picture", "Unlabeled []int", "Test []int",
 		"Ignored int", "Missing []string", "Notes []string",
 	}
-	var have []string
-	for _, field := range reflect.VisibleFields(reflect.TypeFor[dataset.Dataset]()) {
+	fields := reflect.VisibleFields(reflect.TypeFor[dataset.Dataset]())
+	have := make([]string, 0, len(fields))
+	for _, field := range fields {
 		have = append(have, fmt.Sprint(field.Name, " ", field.Type))
 	}
 	if diff := cmp.Diff(want, have); diff != "" {

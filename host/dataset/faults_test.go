@@ -32,7 +32,8 @@ func TestFaults(t *testing.T) {
 		{"classes missing", map[string]string{"1.png": ""}, dataset.Config{Kind: "list", Path: ".", Classes: "c"}, []string{"c: does not exist"}},
 		{"classes empty", map[string]string{"1.png": "", "c": "# nothing\n\n"}, dataset.Config{Kind: "list", Path: ".", Classes: "c"}, []string{"c: names no class"}},
 		{
-			"classes", map[string]string{"1.png": "", "c": "cat\nfolder\t_ _\n\tdog\nCat\nTabby__Cat\ntabby cat\na\tb\tc\na\tbird\na\tfish\nx\x01y\n\xff\n"},
+			"classes",
+			map[string]string{"1.png": "", "c": "cat\nfolder\t_ _\n\tdog\nCat\nTabby__Cat\ntabby cat\na\tb\tc\na\tbird\na\tfish\nx\x01y\n\xff\n"},
 			dataset.Config{Kind: "list", Path: ".", Classes: "c"},
 			[]string{
 				"8 faults", "c:2: class name is empty", `c:3: the folder of class "dog" is empty`, `c:4: class name "Cat" is that of line 1`,
@@ -42,12 +43,14 @@ func TestFaults(t *testing.T) {
 		},
 		{"folders alike", map[string]string{"Cat/1.png": "", "cat/1.png": "", "dog/1.png": ""}, dataset.Config{Path: "."}, []string{`"Cat" and "cat" are the same class name`}},
 		{
-			"labels unknown", map[string]string{"smiley_fase/1.png": "", "smiley_fase/2.png": "", "dog/1.png": "", "zzzzzzzz/1.png": "", "c": "smiley_face\tsmiley face\ndog\n"},
+			"labels unknown",
+			map[string]string{"smiley_fase/1.png": "", "smiley_fase/2.png": "", "dog/1.png": "", "zzzzzzzz/1.png": "", "c": "smiley_face\tsmiley face\ndog\n"},
 			dataset.Config{Path: ".", Classes: "c"},
 			[]string{`1.png: label "smiley_fase", of 2 pictures, is no class: did you mean "smiley face"?`, `label "zzzzzzzz", of 1 pictures, is no class: add it to the classes, or mend it`},
 		},
 		{
-			"table", map[string]string{"a.png": "", "d/": "", "c": two, "t.csv": "path,label\na.png,cat\n../up.png,cat\n,cat\na.png,dog\nd,dog\na.png,cat,no\nb.png,do\n\xff.png,cat\n"},
+			"table",
+			map[string]string{"a.png": "", "d/": "", "c": two, "t.csv": "path,label\na.png,cat\n../up.png,cat\n,cat\na.png,dog\nd,dog\na.png,cat,no\nb.png,do\n\xff.png,cat\n"},
 			dataset.Config{Kind: "csv", Path: "t.csv", Classes: "c"},
 			[]string{
 				"t.csv:3: the path ../up.png leads out of", "t.csv:4: the path is empty", "t.csv:5: picture a.png is listed in t.csv:2 already",
@@ -55,7 +58,8 @@ func TestFaults(t *testing.T) {
 			},
 		},
 		{
-			"labels and files of a table", map[string]string{"a.png": "", "d/": "", "c": two, "t.csv": "path,label\na.png,catt\nd,dog\ngone.png,dog\n"},
+			"labels and files of a table",
+			map[string]string{"a.png": "", "d/": "", "c": two, "t.csv": "path,label\na.png,catt\nd,dog\ngone.png,dog\n"},
 			dataset.Config{Kind: "csv", Path: "t.csv", Classes: "c"},
 			[]string{
 				`t.csv:2: label "catt", of 1 pictures, is no class: did you mean "cat"?`, "t.csv:3: d is no regular file",
@@ -67,7 +71,8 @@ func TestFaults(t *testing.T) {
 		{"table empty", map[string]string{"c": two, "t.csv": ""}, dataset.Config{Kind: "csv", Path: "t.csv", Classes: "c"}, []string{"t.csv: is empty: want a header"}},
 		{"quotes", map[string]string{"c": two, "t.csv": "path\n\"a\nb\n"}, dataset.Config{Kind: "csv", Path: "t.csv", Classes: "c"}, []string{"t.csv: record on line 2", "quote"}},
 		{
-			"splits disagree", map[string]string{"a.png": "", "1.csv": "path,label\na.png,cat\n", "2.csv": "path,label\na.png,dog\n"},
+			"splits disagree",
+			map[string]string{"a.png": "", "1.csv": "path,label\na.png,cat\n", "2.csv": "path,label\na.png,dog\n"},
 			dataset.Config{Kind: "csv", Path: ".", Unlabeled: "1.csv", Test: "2.csv"},
 			[]string{`2.csv:2: picture a.png is labelled "dog" here and "cat" in the other split`},
 		},

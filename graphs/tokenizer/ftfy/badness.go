@@ -66,7 +66,8 @@ const space = `[\t-\r\x1c-\x20\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{20
 
 // mojibake compiles the rules on first use: most texts are ASCII and need none.
 var mojibake = sync.OnceValue(func() *regexp.Regexp {
-	pairs := []string{"{space}", space}
+	pairs := make([]string, 0, 2+2*len(categories))
+	pairs = append(pairs, "{space}", space)
 	for name, class := range categories {
 		pairs = append(pairs, "{"+name+"}", class)
 	}

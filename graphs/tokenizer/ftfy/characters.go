@@ -148,7 +148,7 @@ func class(char rune) uint8 { return norm.NFC.PropertiesString(string(char)).CCC
 
 // composeAll is the canonical composition algorithm of Unicode, section 3.11.
 func composeAll(text string) string {
-	var chars []rune
+	chars := make([]rune, 0, len(text))
 	for _, char := range text {
 		chars = append(chars, []rune(norm.NFD.String(string(char)))...)
 	}
