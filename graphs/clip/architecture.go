@@ -146,9 +146,10 @@ func Named(name string) (Architecture, error) {
 
 // ArchitectureNames lists what Named knows.
 func ArchitectureNames() []string {
-	var names []string
-	for _, entry := range named() {
-		names = append(names, entry.name)
+	table := named()
+	names := make([]string, len(table))
+	for i, entry := range table {
+		names[i] = entry.name
 	}
 	return names
 }

@@ -47,7 +47,7 @@ func TestPythonRunsOurModels(t *testing.T) {
 	folder := t.TempDir()
 	inputs, outputs := filepath.Join(folder, "inputs.npz"), filepath.Join(folder, "outputs.npz")
 	names := []string{"vit", "resnet", "vit-transformers"}
-	args := []string{inputs, outputs}
+	args := append(make([]string, 0, 2+len(names)), inputs, outputs)
 	for _, name := range names {
 		args = append(args, name+"="+filepath.Join(folder, name))
 	}

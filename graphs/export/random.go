@@ -47,7 +47,7 @@ func (r random) Tensor(name string) (shape []int, data []float32, err error) {
 	case clip.KindBias:
 	default:
 		hash := fnv.New64a()
-		hash.Write([]byte(name)) //nolint:errcheck // a hash's Write does not fail
+		hash.Write([]byte(name))
 		source := rand.New(rand.NewPCG(r.seed, hash.Sum64()))
 		for i := range data {
 			data[i] = float32(source.NormFloat64() * t.Deviation)

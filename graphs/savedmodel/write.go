@@ -151,7 +151,10 @@ func definition(g *tf.Graph) (*graphpb.GraphDef, error) {
 }
 
 func signatureDef(s Signature) *saved.SignatureDef {
-	return &saved.SignatureDef{Inputs: tensorInfos(s.Inputs), Outputs: tensorInfos(s.Outputs), MethodName: predictMethod}
+	return &saved.SignatureDef{
+		Inputs: tensorInfos(s.Inputs), Outputs: tensorInfos(s.Outputs),
+		MethodName: predictMethod, //nolint:staticcheck // deprecated, but TensorFlow Serving before 2.4 asks for it
+	}
 }
 
 func tensorInfos(outputs map[string]tf.Output) map[string]*saved.TensorInfo {
