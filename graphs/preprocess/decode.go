@@ -42,7 +42,7 @@ func (l Limits) check(width, height int) error {
 // Decode reads a picture's file. The format is told from the content; of an
 // animation the first frame is taken. A file that ends early is ErrCorrupt, as
 // Pillow refuses it. Decode may be called from several goroutines at once.
-func Decode(data []byte, limits Limits) (picture *Picture, err error) {
+func Decode(data []byte, limits Limits) (*Picture, error) {
 	name, decode := sniff(data)
 	if decode == nil {
 		if name != "" {
@@ -53,7 +53,12 @@ func Decode(data []byte, limits Limits) (picture *Picture, err error) {
 		}
 		return nil, ErrNotPicture
 	}
-	// The decoders of other projects read what strangers send.
+	return guarded(name, decode, data, limits)
+}
+
+// guarded runs a decoder; decoders of other projects read here what strangers
+// made, so a panic of theirs says that the file is at fault.
+func guarded(name string, decode decoder, data []byte, limits Limits) (picture *Picture, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			picture, err = nil, fmt.Errorf("decoding %s: %w: %v", name, ErrCorrupt, r)

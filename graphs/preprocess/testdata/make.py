@@ -12,7 +12,7 @@ RGB bytes of
   clip-bilinear   the same, bilinear
   squash-bicubic  both sides to 24
 expected.npz has the bytes of rgb themselves for JPEG, which is not equal to the
-bit in every build.
+bit in every build. demo.json is about the pictures of examples/demo.
 """
 import hashlib
 import io
@@ -302,16 +302,27 @@ def set_tag(data, tag, value):
     raise KeyError(tag)
 
 
-def clip(image, interpolation):
+def clip(image, interpolation, side=SIDE):
     """torchvision's Resize and CenterCrop, then open_clip's convert."""
     w, h = image.size
     if w <= h:
-        size = SIDE, int(SIDE * h / w)
+        size = side, int(side * h / w)
     else:
-        size = int(SIDE * w / h), SIDE
+        size = int(side * w / h), side
     image = image.resize(size, interpolation)
-    left, top = round((size[0] - SIDE) / 2), round((size[1] - SIDE) / 2)
-    return image.crop((left, top, left + SIDE, top + SIDE)).convert("RGB")
+    left, top = round((size[0] - side) / 2), round((size[1] - side) / 2)
+    return image.crop((left, top, left + side, top + side)).convert("RGB")
+
+
+def demo(target):
+    """The number of the demo's pictures, and the digest of them all at 64 pixels,
+    in the order of their paths."""
+    root = os.path.join(HERE, "../../../examples/demo/images", target)
+    paths = sorted(os.path.join(d, f) for d, _, files in os.walk(root) for f in files)
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(clip(Image.open(path), Image.BICUBIC, 64).tobytes())
+    return {"pictures": len(paths), "clip-bicubic": digest.hexdigest()}
 
 
 def main():
@@ -341,6 +352,9 @@ def main():
         json.dump(expected, f, indent=1)
         f.write("\n")
     np.savez_compressed(os.path.join(HERE, "expected.npz"), **arrays)
+    with open(os.path.join(HERE, "demo.json"), "w") as f:
+        json.dump({target: demo(target) for target in ("glyphs", "rendered")}, f, indent=1)
+        f.write("\n")
     with open(os.path.join(HERE, "versions.txt"), "w") as f:
         print("Pillow", PIL.__version__, file=f)
         print("numpy", np.__version__, file=f)
