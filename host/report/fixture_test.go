@@ -2,12 +2,9 @@ package report_test
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
-	"image"
-	"image/png"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -16,9 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-
-	"golang.org/x/image/draw"
-	_ "golang.org/x/image/webp" // the rendered pictures
 
 	"github.com/upl-host/upl-host/host/evaluate"
 )
@@ -260,24 +254,4 @@ func must(t *testing.T, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// thumbnail is a small picture of the file.
-func thumbnail(file string) (string, error) {
-	in, err := os.Open(file)
-	if err != nil {
-		return "", err
-	}
-	defer in.Close()
-	img, _, err := image.Decode(in)
-	if err != nil {
-		return "", err
-	}
-	small := image.NewRGBA(image.Rect(0, 0, 72, 72))
-	draw.ApproxBiLinear.Scale(small, small.Bounds(), img, img.Bounds(), draw.Src, nil)
-	var out bytes.Buffer
-	if err := png.Encode(&out, small); err != nil {
-		return "", err
-	}
-	return "data:image/png;base64," + base64.StdEncoding.EncodeToString(out.Bytes()), nil
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/upl-host/upl-host/graphs/preprocess"
 	"github.com/upl-host/upl-host/host/report"
 )
 
@@ -47,7 +48,7 @@ func fixtures() map[string]fixture {
 func build(t *testing.T, f fixture) (dir, page string) {
 	t.Helper()
 	dir = f.build(t)
-	must(t, report.Build(context.Background(), dir, report.Options{Gallery: 4, Thumbnail: thumbnail}))
+	must(t, report.Build(context.Background(), dir, report.Options{Gallery: 4, Thumbnail: report.Thumbnails(preprocess.Limits{})}))
 	data, err := os.ReadFile(filepath.Join(dir, "report.html"))
 	must(t, err)
 	return dir, string(data)
@@ -181,7 +182,7 @@ func TestBuildAgain(t *testing.T) {
 	own := filepath.Join(dir, "figures", "mine.svg")
 	must(t, os.WriteFile(stale, []byte("old"), 0o600))
 	must(t, os.WriteFile(own, []byte("a person's"), 0o600))
-	must(t, report.Build(context.Background(), dir, report.Options{Gallery: 4, Thumbnail: thumbnail}))
+	must(t, report.Build(context.Background(), dir, report.Options{Gallery: 4, Thumbnail: report.Thumbnails(preprocess.Limits{})}))
 	second, err := os.ReadFile(filepath.Join(dir, "report.html"))
 	must(t, err)
 	if first != string(second) {
@@ -255,7 +256,7 @@ func TestRefused(t *testing.T) {
 		dir := fixtures()["demo"].build(t)
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
-		err := report.Build(ctx, dir, report.Options{Gallery: 2, Thumbnail: thumbnail})
+		err := report.Build(ctx, dir, report.Options{Gallery: 2, Thumbnail: report.Thumbnails(preprocess.Limits{})})
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v, want that of the context", err)
 		}
