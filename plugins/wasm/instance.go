@@ -132,6 +132,9 @@ func (i *instance) EndRound(ctx context.Context, round int) (another bool, err e
 	if err != nil {
 		return false, err
 	}
+	if err := i.flush(); err != nil {
+		return false, err
+	}
 	if result > 1 {
 		return false, refused("%s returned %d, neither 0 nor 1", name, result)
 	}

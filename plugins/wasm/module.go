@@ -1,6 +1,7 @@
 package wasm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +25,8 @@ type Options struct {
 	// that nothing but the folder protects: it has to be the user's own, of mode
 	// 0700, and is made so if it is missing. Empty: nothing is kept.
 	CacheDir string
+	// Describe is how long a module may take to say what it is; 0: 10 seconds.
+	Describe time.Duration
 }
 
 // Module is a compiled module. Its methods may be called concurrently; every run
@@ -33,6 +36,7 @@ type Module struct {
 	cache    wazero.CompilationCache
 	compiled wazero.CompiledModule
 	outline  outline
+	describe time.Duration
 }
 
 // signature is a function's type.
@@ -67,7 +71,7 @@ func Load(ctx context.Context, code []byte, options Options) (_ *Module, err err
 		WithCloseOnContextDone(true).
 		// Without table.grow, nothing but linear memory can grow.
 		WithCoreFeatures(api.CoreFeaturesV2 &^ api.CoreFeatureReferenceTypes)
-	m := &Module{outline: outline}
+	m := &Module{outline: outline, describe: cmp.Or(options.Describe, 10*time.Second)}
 	if options.CacheDir != "" {
 		if m.cache, err = openCache(options.CacheDir); err != nil {
 			return nil, err
@@ -156,17 +160,14 @@ func (m *Module) require(names ...string) error {
 	return nil
 }
 
-// describing is what a module may take to describe itself.
-var describing = session.Limits{Call: 10 * time.Second, Memory: 64 << 20}
-
 // Describe asks the module which policies it has.
 func (m *Module) Describe(ctx context.Context) ([]session.Description, error) {
 	const name = "upl_describe"
-	ctx, cancel := context.WithTimeoutCause(ctx, describing.Call, &session.LimitError{
-		Limit: session.LimitTime, Detail: fmt.Sprintf("%s took more than %v", name, describing.Call),
+	ctx, cancel := context.WithTimeoutCause(ctx, m.describe, &session.LimitError{
+		Limit: session.LimitTime, Detail: fmt.Sprintf("%s took more than %v", name, m.describe),
 	})
 	defer cancel()
-	i, err := m.instantiate(ctx, nil, describing)
+	i, err := m.instantiate(ctx, nil, session.Limits{Memory: 64 << 20})
 	if err != nil {
 		return nil, err
 	}

@@ -196,6 +196,16 @@ func (c *call) print(text []byte) {
 	}
 }
 
+// flush logs a line that a round left without an end.
+func (i *instance) flush() error {
+	if i.host == nil || len(i.output.line) == 0 {
+		return nil
+	}
+	line := string(i.output.line)
+	i.output.line = i.output.line[:0]
+	return i.host.Log(sdk.LevelInfo, line)
+}
+
 func (o *output) tail() string {
 	last := o.last[max(len(o.last)-maxTail, 0):]
 	return strings.TrimSpace(printable(last))

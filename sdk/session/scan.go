@@ -76,7 +76,7 @@ func checkRow(row []float32, tolerance float64) string {
 	if math.Abs(sum-1) <= tolerance {
 		return "" // a negative zero
 	}
-	return fmt.Sprintf("sums to %v, not 1", sum)
+	return fmt.Sprintf("sums to %.6g, not 1", sum)
 }
 
 // entropy of a row, in nats; the sum goes by ascending class.
