@@ -43,3 +43,65 @@ $(TENSORFLOW)/.complete:
 env: tensorflow ## print the environment for go commands of your own: eval "$$(make -s env)"
 	@printf "export CGO_CFLAGS='%s' CGO_LDFLAGS='%s' GOFLAGS='%s' TF_CPP_MIN_LOG_LEVEL=3\n" \
 		'$(CGO_CFLAGS)' '$(CGO_LDFLAGS)' "$${GOFLAGS:-} -tags=tensorflow"
+
+.PHONY: build
+build: bin/upl-host lib/upl-host/upl-host-tensorflow lib/upl-host/plugins/strategies/strategies.wasm ## build both programs and the policies
+
+# Go's own cache decides what is to be compiled.
+.PHONY: bin/upl-host
+bin/upl-host:
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(ldflags)' -o $@ ./cmd/upl-host
+
+.PHONY: lib/upl-host/upl-host-tensorflow
+lib/upl-host/upl-host-tensorflow: tensorflow
+	$(GO) build -trimpath -tags tensorflow -ldflags '$(ldflags)' -o $@ ./cmd/upl-host
+
+.PHONY: lib/upl-host/plugins/strategies/strategies.wasm
+lib/upl-host/plugins/strategies/strategies.wasm:
+	@mkdir -p $(@D)
+	GOOS=wasip1 GOARCH=wasm GOFLAGS= $(GO) build -trimpath -buildmode=c-shared -ldflags '-s' -o $@ ./strategies
+	cp strategies/upl-plugin.yaml $(@D)/
+
+.PHONY: install
+install: build ## install below PREFIX (default /usr/local), TensorFlow's library included
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/lib/upl-host/tensorflow' '$(DESTDIR)$(PREFIX)/lib/upl-host/plugins/strategies'
+	install -m 755 bin/upl-host '$(DESTDIR)$(PREFIX)/bin/'
+	install -m 755 lib/upl-host/upl-host-tensorflow '$(DESTDIR)$(PREFIX)/lib/upl-host/'
+	install -m 644 lib/upl-host/plugins/strategies/* '$(DESTDIR)$(PREFIX)/lib/upl-host/plugins/strategies/'
+	install -m 644 .deps/link/libtensorflow.so '$(DESTDIR)$(PREFIX)/lib/upl-host/tensorflow/libtensorflow_cc.so.2'
+	install -m 644 .deps/link/libtensorflow_framework.so '$(DESTDIR)$(PREFIX)/lib/upl-host/tensorflow/libtensorflow_framework.so.2'
+
+.PHONY: test
+test: build tools ## lint, then all tests: units, TensorFlow, WASM, the built programs, the report in Chromium
+	.ci/packages
+	.ci/python
+	$(MAKE) lint
+	.ci/test
+
+.PHONY: demo
+demo: build ## run the main job on examples/demo
+	.ci/demo
+
+.PHONY: tools
+tools: .deps/bin/golangci-lint
+
+.deps/bin/golangci-lint: .ci/tools/go.mod
+	cd .ci/tools && CGO_ENABLED=0 GOFLAGS= GOBIN='$(CURDIR)/.deps/bin' $(GO) install tool
+	@touch $@
+
+.PHONY: lint
+lint: tensorflow tools ## gofumpt, go vet, golangci-lint, govulncheck
+	.ci/lint
+
+.PHONY: fmt
+fmt: tools ## format the code
+	.deps/bin/golangci-lint fmt ./...
+	cd sdk && ../.deps/bin/golangci-lint fmt ./...
+
+.PHONY: bench
+bench: tensorflow ## run the benchmarks
+	$(GO) test -tags tensorflow -run '^$$' -bench . -benchmem ./...
+
+.PHONY: clean
+clean: ## remove what was built; .deps stays
+	rm -rf bin lib build

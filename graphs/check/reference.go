@@ -14,6 +14,7 @@ import (
 // Tolerances of a reference that computed in float32.
 const (
 	featureTolerance     = 2e-5 // largest difference of normalised features
+	fileTolerance        = 5e-4 // the same, where the pictures were decoded here: a level of eight bits shows
 	probabilityTolerance = 1e-3
 	promptTolerance      = 1e-4 // relative L2 of prompt features and gradients; relative difference of losses
 	// Of pixels after normalising: 2/255 of a channel's scale.
@@ -102,7 +103,7 @@ func (r *reference) compare(key string, got []float32, relative bool, tolerance 
 func (r *reference) checkFeatures(ctx context.Context) error {
 	var images, texts array.Matrix
 	if r.has("pixels", "image_features") {
-		pixels, n, err := r.pixels(ctx)
+		pixels, own, n, err := r.pixels(ctx)
 		if err != nil {
 			return err
 		}
@@ -111,6 +112,13 @@ func (r *reference) checkFeatures(ctx context.Context) error {
 		}
 		if err := r.compare("image_features", images.Data, false, featureTolerance); err != nil {
 			return err
+		}
+		if own != nil {
+			decoded, err := r.model.EncodeImage(ctx, own, n)
+			if err != nil {
+				return err
+			}
+			r.report.measure("image_features", "largest difference from the reference, decoded here", largestDifference(decoded.Data, images.Data), fileTolerance)
 		}
 	}
 	if r.has("tokens", "text_features") {
@@ -131,28 +139,28 @@ func (r *reference) checkFeatures(ctx context.Context) error {
 	return r.compare("probabilities", softmax(images, texts, 100), false, probabilityTolerance)
 }
 
-// pixels are the caller's, compared with the reference's, or else those.
-func (r *reference) pixels(ctx context.Context) ([]float32, int, error) {
+// pixels returns the reference's and, compared with them, the caller's, where there are any.
+func (r *reference) pixels(ctx context.Context) (reference, own []float32, n int, err error) {
 	given := r.values["pixels"]
 	size := r.model.Config().ImageSize
 	if len(given.Shape) != 4 || !slices.Equal(given.Shape[1:], []int{3, size, size}) {
-		return nil, 0, fmt.Errorf("pixels have shape %v, the model wants [n, 3, %d, %d]", given.Shape, size, size)
+		return nil, nil, 0, fmt.Errorf("pixels have shape %v, the model wants [n, 3, %d, %d]", given.Shape, size, size)
 	}
 	data, err := given.Float32()
 	if err != nil {
-		return nil, 0, fmt.Errorf("pixels: %w", err)
+		return nil, nil, 0, fmt.Errorf("pixels: %w", err)
 	}
-	n := given.Shape[0]
-	reference := channelsLast(data, n, size*size)
+	n = given.Shape[0]
+	reference = channelsLast(data, n, size*size)
 	if r.options.Pixels == nil {
-		return reference, n, nil
+		return reference, nil, n, nil
 	}
 	own, ownN, err := r.options.Pixels(ctx, r.model.Config())
 	if err != nil {
-		return nil, 0, fmt.Errorf("preprocessing the pictures: %w", err)
+		return nil, nil, 0, fmt.Errorf("preprocessing the pictures: %w", err)
 	}
 	if ownN != n || len(own) != len(reference) {
-		return nil, 0, fmt.Errorf("%d pictures were given, the reference has %d", ownN, n)
+		return nil, nil, 0, fmt.Errorf("%d pictures were given, the reference has %d", ownN, n)
 	}
 	worst := 0.0
 	sum := 0.0
@@ -164,7 +172,7 @@ func (r *reference) pixels(ctx context.Context) ([]float32, int, error) {
 	}
 	r.report.measure("pixels", "largest difference from the reference, of a channel's scale", worst, pixelLevels*(1+1e-4))
 	r.report.measure("pixels", "mean difference from the reference", sum/float64(len(own)), pixelMeanTolerance)
-	return own, n, nil
+	return reference, own, n, nil
 }
 
 // channelsLast turns n x 3 x area into n x area x 3.

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/upl-host/upl-host/graphs"
+	"github.com/upl-host/upl-host/graphs/checkpoint"
+	"github.com/upl-host/upl-host/graphs/safetensors"
+	"github.com/upl-host/upl-host/graphs/savedmodel"
+	"github.com/upl-host/upl-host/host"
+	"github.com/upl-host/upl-host/host/config"
+	"github.com/upl-host/upl-host/host/dataset"
+	"github.com/upl-host/upl-host/plugins"
+)
+
+// The exit codes, for scripts.
+const (
+	exitDone        = 0
+	exitFailure     = 1
+	exitUsage       = 2   // wrong usage or configuration
+	exitPlugin      = 3   // a plugin failed
+	exitLimit       = 4   // a limit was exceeded
+	exitIntegrity   = 5   // hash, grant, corrupt file
+	exitInterrupted = 130 // Ctrl-C
+)
+
+// usageError is a wrong command line.
+type usageError struct{ error }
+
+func (e *usageError) Unwrap() error { return e.error }
+
+func usage(format string, arguments ...any) error {
+	return &usageError{fmt.Errorf(format, arguments...)}
+}
+
+// exitCode is the one place that maps errors to exit codes.
+func exitCode(err error) int {
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, context.Canceled):
+		return exitInterrupted
+	case is[*plugins.LimitError](err):
+		return exitLimit
+	case is[*plugins.IntegrityError](err), errors.Is(err, host.ErrIntegrity), errors.Is(err, checkpoint.ErrCorrupt),
+		errors.Is(err, safetensors.ErrFormat), errors.Is(err, savedmodel.ErrFormat):
+		return exitIntegrity
+	case is[*usageError](err), is[*host.UsageError](err), is[*config.Error](err), is[*dataset.Error](err),
+		is[*plugins.NotFoundError](err), is[*plugins.ParameterError](err), is[*plugins.ManifestError](err),
+		is[*graphs.NoDeviceError](err), errors.Is(err, graphs.ErrConfig), errors.Is(err, graphs.ErrContract):
+		return exitUsage
+	case is[*plugins.GuestError](err), is[*plugins.TrapError](err), is[*plugins.ProtocolError](err), is[*plugins.DataError](err):
+		return exitPlugin
+	}
+	return exitFailure
+}
+
+func is[T error](err error) bool {
+	var target T
+	return errors.As(err, &target)
+}
+
+// report prints an error for people.
+func report(w io.Writer, err error) {
+	if errors.Is(err, context.Canceled) {
+		fmt.Fprintln(w, "interrupted: finished work is kept, the same command goes on from there")
+		return
+	}
+	fmt.Fprintf(w, "error: %s\n", strings.TrimRight(err.Error(), "\n"))
+}

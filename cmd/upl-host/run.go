@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/upl-host/upl-host/graphs"
+	"github.com/upl-host/upl-host/host"
+	"github.com/upl-host/upl-host/host/config"
+	"github.com/upl-host/upl-host/host/progress"
+)
+
+func newRunCommand() *cobra.Command {
+	var source config.Source
+	var out string
+	var asJSON, dryRun bool
+	cmd := &cobra.Command{
+		Use:   "run -c FILE",
+		Short: "Learn a classifier from pictures without labels and a list of class names",
+		Long: `Run does what a configuration asks for, stage by stage, in a run folder, and ends
+with a table and report.html. A run may be stopped at any moment; the same
+command goes on where it was, and the results are the same bytes.
+
+docs/configuration.md lists all keys. Values come from the file, then UPL_…
+environment variables (UPL_LEARN_EPOCHS=10), then --set.`,
+		Example: `  upl-host run -c run.yaml
+  upl-host run -c run.yaml --set learn.seeds=4 --set label.selection.params.k=8 --out runs/k8
+  upl-host run -c run.yaml --dry-run`,
+		Args: cobra.NoArgs,
+	}
+	flags := cmd.Flags()
+	flags.StringVarP(&source.File, "config", "c", "", "configuration: YAML, TOML or JSON")
+	flags.StringArrayVar(&source.Set, "set", nil, "set a key: KEY=VALUE, any number of times")
+	flags.StringVar(&out, "out", "", "run folder (run.out; default runs/NAME)")
+	flags.BoolVar(&asJSON, "json", false, "print the summary as JSON")
+	flags.BoolVar(&dryRun, "dry-run", false, "print the effective configuration and the plan, and do nothing")
+
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if source.File == "" {
+			return usage("which configuration? upl-host run -c FILE")
+		}
+		source.Environ = os.Environ()
+		if out != "" {
+			source.Set = append(source.Set, "run.out="+strconv.Quote(out))
+		}
+		c, err := config.Load(source)
+		if err != nil {
+			return err
+		}
+		options := host.Options{PluginFolders: host.PluginFolders(), Version: version}
+		if dryRun {
+			return printPlan(cmd.Context(), cmd.OutOrStdout(), c, options)
+		}
+		if !graphs.Available() {
+			return executeTwin()
+		}
+		options.Display = progress.New(cmd.ErrOrStderr(), isTerminal(os.Stderr) && os.Getenv("NO_COLOR") == "")
+		summary, err := host.Run(cmd.Context(), c, options)
+		options.Display.Close()
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			return printJSON(cmd.OutOrStdout(), summary)
+		}
+		return printSummary(cmd.OutOrStdout(), summary)
+	}
+	return cmd
+}
+
+func printPlan(ctx context.Context, w io.Writer, c *config.Config, options host.Options) error {
+	plan, err := host.Describe(ctx, c, options)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "%s\n# Plan:\n#   %s\n", c.Effective(""), strings.ReplaceAll(strings.TrimSpace(plan), "\n", "\n#   "))
+	return err
+}
+
+func printSummary(w io.Writer, s *host.Summary) error {
+	t := table.NewWriter()
+	t.SetStyle(table.StyleLight)
+	t.AppendHeader(table.Row{"", "top-1", ""})
+	for _, row := range s.Rows() {
+		t.AppendRow(table.Row{row.System, row.Top1, row.Detail})
+	}
+	if _, err := fmt.Fprintln(w, t.Render()); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "%s\n", s.Where())
+	return err
+}
+
+func printJSON(w io.Writer, value any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
+}
+
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }

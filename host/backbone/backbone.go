@@ -1,0 +1,164 @@
+// Package backbone is an opened model with what stands around it: its tokenizer
+// and its preprocessing. It knows class names and templates where package
+// graphs knows tokens and pixels.
+package backbone
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/upl-host/upl-host/graphs"
+	"github.com/upl-host/upl-host/graphs/array"
+	"github.com/upl-host/upl-host/graphs/preprocess"
+	"github.com/upl-host/upl-host/graphs/tokenizer"
+	"github.com/upl-host/upl-host/host/config"
+	"github.com/upl-host/upl-host/host/label"
+)
+
+// Description is all of a model that can be known without TensorFlow.
+type Description struct {
+	Name      string
+	Dir       string
+	Config    graphs.Config
+	Hash      string
+	Tokenizer tokenizer.Tokenizer
+	Transform *preprocess.Transform
+	// Learnable says that the model has prompt_gradient.
+	Learnable bool
+}
+
+// Describe reads a model's folder; an empty name means the folder's.
+func Describe(dir, name string) (*Description, error) {
+	c, err := graphs.ReadConfig(dir)
+	if err != nil {
+		return nil, err
+	}
+	signatures, err := graphs.Signatures(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := graphs.CheckContract(c, signatures); err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, err)
+	}
+	if _, ok := signatures[graphs.SignatureSimilarity]; ok {
+		return nil, fmt.Errorf("%s: %w: it compares pictures and texts by a signature `similarity` of its own, which this version of upl-host does not run", dir, graphs.ErrContract)
+	}
+	hash, err := graphs.Hash(dir)
+	if err != nil {
+		return nil, err
+	}
+	words, err := tokenizer.New(tokenizer.Config{
+		Dir: graphs.AssetPath(dir, ""), Kind: c.Tokenizer.Kind,
+		Vocabulary: c.Tokenizer.Vocabulary, Merges: c.Tokenizer.Merges, Tokens: c.Tokenizer.Tokens,
+		ContextLength: c.ContextLength,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("the tokenizer of %s: %w", dir, err)
+	}
+	transform, err := preprocess.New(preprocess.Config{
+		Size: c.ImageSize, ResizeMode: c.ResizeMode, Interpolation: c.Interpolation, Mean: c.Mean, Std: c.Std,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("the preprocessing of %s: %w", dir, err)
+	}
+	if name == "" {
+		name = filepath.Base(dir)
+	}
+	_, learnable := signatures[graphs.SignaturePromptGradient]
+	return &Description{Name: name, Dir: dir, Config: c, Hash: hash, Tokenizer: words, Transform: transform, Learnable: learnable}, nil
+}
+
+// Templates returns the token ids of every class in every template: one Tokens
+// a template, one row a class.
+func (d *Description) Templates(templates, classNames []string) ([]graphs.Tokens, error) {
+	tokens := make([]graphs.Tokens, len(templates))
+	for t, template := range templates {
+		rows := make([][]int32, len(classNames))
+		for c, name := range classNames {
+			ids, err := d.Tokenizer.Encode(config.Fill(template, name))
+			if err != nil {
+				return nil, fmt.Errorf("class name %q in template %q for model %s: %w", name, template, d.Name, err)
+			}
+			rows[c] = ids
+		}
+		tokens[t] = graphs.PadTokens(rows)
+	}
+	return tokens, nil
+}
+
+// Prompts returns the token ids of every class behind a context of length
+// vectors; with classSpecific each class has vectors of its own, stacked.
+func (d *Description) Prompts(classNames []string, length int, position string, classSpecific bool) (graphs.Tokens, error) {
+	rows := make([][]int32, len(classNames))
+	for c, name := range classNames {
+		ids, err := d.Tokenizer.Prompt(name, length, tokenizer.Position(position))
+		if err != nil {
+			return graphs.Tokens{}, fmt.Errorf("class name %q behind a context of %d for model %s: %w", name, length, d.Name, err)
+		}
+		if classSpecific {
+			ids = tokenizer.ForClass(ids, c, length)
+		}
+		rows[c] = ids
+	}
+	return graphs.PadTokens(rows), nil
+}
+
+// Backbone is a described model, opened on a device.
+type Backbone struct {
+	*Description
+	*graphs.Model
+}
+
+// Open opens the model. Close frees it.
+func (d *Description) Open(options graphs.Options) (*Backbone, error) {
+	model, err := graphs.Open(d.Dir, options)
+	if err != nil {
+		return nil, err
+	}
+	return &Backbone{Description: d, Model: model}, nil
+}
+
+// textsAtOnce bounds the memory of encoding texts.
+const textsAtOnce = 256
+
+// Texts encodes texts to features [tokens.Rows, D].
+func (b *Backbone) Texts(ctx context.Context, tokens graphs.Tokens) (array.Matrix, error) {
+	var features array.Matrix
+	for first := 0; first < tokens.Rows; first += textsAtOnce {
+		n := min(textsAtOnce, tokens.Rows-first)
+		part, err := b.EncodeText(ctx, graphs.Tokens{
+			Rows: n, Length: tokens.Length, IDs: tokens.IDs[first*tokens.Length : (first+n)*tokens.Length],
+		})
+		if err != nil {
+			return array.Matrix{}, err
+		}
+		features.Cols = part.Cols
+		features.Rows += part.Rows
+		features.Data = append(features.Data, part.Data...)
+	}
+	return features, nil
+}
+
+// ClassFeatures returns the zero-shot class features [C, D]: the templates'
+// mean, normalised (METHOD.md section 1).
+func (b *Backbone) ClassFeatures(ctx context.Context, templates, classNames []string) (array.Matrix, error) {
+	tokens, err := b.Templates(templates, classNames)
+	if err != nil {
+		return array.Matrix{}, err
+	}
+	features := make([]array.Matrix, len(tokens))
+	for t := range tokens {
+		if features[t], err = b.Texts(ctx, tokens[t]); err != nil {
+			return array.Matrix{}, fmt.Errorf("encoding template %q with model %s: %w", templates[t], b.Name, err)
+		}
+	}
+	return label.MeanOfTemplates(features), nil
+}
+
+// Key names all that decides a picture's features: model, preprocessing, kind of device.
+func (b *Backbone) Key() string {
+	kind, _, _ := strings.Cut(strings.ToLower(b.Device()), ":")
+	return strings.Join([]string{b.Description.Hash, b.Transform.Key(), kind}, "\n")
+}

@@ -1,0 +1,273 @@
+package host
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/upl-host/upl-host/graphs/array"
+	"github.com/upl-host/upl-host/graphs/preprocess"
+	"github.com/upl-host/upl-host/host/encode"
+)
+
+// pictures are those of a run that could be decoded, as indices into the data
+// set, ascending. Rows of features/MODEL.npy are all of the first model's, and
+// unlabeled of the others'.
+type pictures struct {
+	all, unlabeled, test []int
+	skipped              int
+}
+
+const (
+	classesName  = "classes.csv"
+	picturesName = "pictures.csv"
+	skippedName  = "skipped.csv"
+)
+
+func featuresName(model string) string { return "features/" + model + ".npy" }
+
+func (r *run) encodeInputs() string {
+	parts := []string{r.dataDigest()}
+	for _, m := range r.models {
+		parts = append(parts, m.Name, m.Hash, m.Transform.Key())
+	}
+	return digest(parts...)
+}
+
+// encode brings every picture's features into the cache, then into files.
+func (r *run) encode(ctx context.Context) (_ []string, err error) {
+	union := r.union()
+	files := make([]string, len(union))
+	for k, i := range union {
+		files[k] = r.data.Pictures[i].File
+	}
+	limits := preprocess.Limits{Pixels: r.config.Dataset.MaxPixels}
+	models, err := r.encoders(union, limits)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		for _, m := range models {
+			err = errors.Join(err, m.Cache.Close())
+		}
+	}()
+	task := r.options.Display.Start("encode", len(files), "pictures")
+	result, err := encode.Encode(ctx, files, models, encode.Options{
+		BatchSize: r.config.Run.BatchSize, Workers: r.config.Run.Threads, Limits: limits,
+		FailOnBadPicture: r.config.Dataset.Corrupt == "fail", Progress: task.Set,
+	})
+	task.End()
+	if err != nil {
+		return nil, err
+	}
+	for m, n := range result.Encoded {
+		r.log.Info("pictures encoded", "model", models[m].Name, "new", n, "cached", len(files)-n)
+	}
+	if err := r.warnSkipped(files, result.Skipped); err != nil {
+		return nil, err
+	}
+	bad := map[int]error{}
+	for _, s := range result.Skipped {
+		bad[union[s.Index]] = s.Reason
+	}
+	if err := r.writePictures(bad); err != nil {
+		return nil, err
+	}
+	outputs := []string{classesName, picturesName, skippedName}
+	for m := range models {
+		var keys []encode.Key
+		for k, i := range union {
+			if bad[i] == nil && (models[m].Wants == nil || models[m].Wants(k)) {
+				keys = append(keys, result.Keys[k])
+			}
+		}
+		name := featuresName(models[m].Name)
+		if err := os.MkdirAll(filepath.Dir(r.folder.Join(name)), 0o755); err != nil {
+			return nil, fmt.Errorf("making the run's folders: %w", err)
+		}
+		if err := encode.WriteFeatures(r.folder.Join(name), models[m].Cache, keys); err != nil {
+			return nil, err
+		}
+		outputs = append(outputs, name)
+	}
+	return outputs, nil
+}
+
+// encoders opens all models and their caches. The first model encodes every
+// picture, the others those that get pseudo labels.
+func (r *run) encoders(union []int, limits preprocess.Limits) (models []encode.Model, err error) {
+	defer func() {
+		if err != nil {
+			for _, m := range models {
+				err = errors.Join(err, m.Cache.Close())
+			}
+		}
+	}()
+	unlabeled := membership(r.data.Unlabeled)
+	for i := range r.models {
+		b, err := r.model(i)
+		if err != nil {
+			return models, err
+		}
+		place := filepath.Join(r.config.Cache.Dir, "features", digest(b.Key(), fmt.Sprint(limits))[:32])
+		cache, err := encode.OpenCache(place, b.Description.Config.EmbeddingWidth, r.log)
+		if err != nil {
+			return models, err
+		}
+		m := encode.Model{Name: b.Name, Tower: b.Model, Transform: b.Transform, Cache: cache}
+		if i > 0 {
+			m.Wants = func(k int) bool { return unlabeled[union[k]] }
+		}
+		models = append(models, m)
+	}
+	return models, nil
+}
+
+func membership(indices []int) map[int]bool {
+	set := make(map[int]bool, len(indices))
+	for _, i := range indices {
+		set[i] = true
+	}
+	return set
+}
+
+func (r *run) warnSkipped(files []string, skipped []encode.Skipped) error {
+	if len(skipped) == 0 {
+		return nil
+	}
+	first := skipped[0]
+	if len(skipped) == len(files) {
+		return &UsageError{Err: fmt.Errorf("none of the %d pictures can be decoded; the first is %s: %w", len(files), files[first.Index], first.Reason)}
+	}
+	r.warn("%d of %d pictures cannot be decoded and are skipped, see %s; the first is %s: %v",
+		len(skipped), len(files), skippedName, files[first.Index], first.Reason)
+	return nil
+}
+
+// warn tells the user, the log and the manifest.
+func (r *run) warn(format string, arguments ...any) {
+	message := fmt.Sprintf(format, arguments...)
+	r.options.Display.Say("warning: %s", message)
+	r.log.Warn(message)
+	r.manifest.Warnings = append(r.manifest.Warnings, message)
+}
+
+func (r *run) writePictures(bad map[int]error) error {
+	classes := [][]string{{"folder", "name"}}
+	for _, c := range r.data.Classes {
+		classes = append(classes, []string{c.Folder, c.Name})
+	}
+	kept, skipped := [][]string{{"path", "split", "label"}}, [][]string{{"path", "reason"}}
+	unlabeled, test := membership(r.data.Unlabeled), membership(r.data.Test)
+	for _, i := range r.union() {
+		if reason := bad[i]; reason != nil {
+			skipped = append(skipped, []string{r.data.Pictures[i].ID, reason.Error()})
+			continue
+		}
+		split := "unlabeled"
+		switch {
+		case unlabeled[i] && test[i]:
+			split = "both"
+		case test[i]:
+			split = "test"
+		}
+		kept = append(kept, []string{r.data.Pictures[i].ID, split, r.labelName(i)})
+	}
+	return errors.Join(
+		r.writeTable(classesName, classes), r.writeTable(picturesName, kept), r.writeTable(skippedName, skipped),
+	)
+}
+
+// labelName is the class name of a picture's label, empty where there is none.
+func (r *run) labelName(picture int) string {
+	if label := r.truth.Label(picture); label >= 0 {
+		return r.classNames[label]
+	}
+	return ""
+}
+
+func (r *run) writeTable(name string, rows [][]string) error {
+	f, err := renameio.NewPendingFile(r.folder.Join(name), renameio.WithPermissions(0o644))
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	defer f.Cleanup()
+	if err := csv.NewWriter(f).WriteAll(rows); err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	if err := f.CloseAtomicallyReplace(); err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	return nil
+}
+
+// readKept learns from pictures.csv which pictures the run goes on with.
+func (r *run) readKept() error {
+	index := make(map[string]int, len(r.data.Pictures))
+	for i, p := range r.data.Pictures {
+		index[p.ID] = i
+	}
+	f, err := os.Open(r.folder.Join(picturesName))
+	if err != nil {
+		return fmt.Errorf("reading the run's pictures: %w", err)
+	}
+	defer f.Close()
+	rows := csv.NewReader(f)
+	if _, err := rows.Read(); err != nil {
+		return fmt.Errorf("reading %s: %w", picturesName, err)
+	}
+	for {
+		row, err := rows.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", picturesName, err)
+		}
+		i := index[row[0]]
+		r.kept.all = append(r.kept.all, i)
+		if row[1] != "test" {
+			r.kept.unlabeled = append(r.kept.unlabeled, i)
+		}
+		if row[1] != "unlabeled" {
+			r.kept.test = append(r.kept.test, i)
+		}
+	}
+	r.kept.skipped = len(r.union()) - len(r.kept.all)
+	d := &r.manifest.Dataset
+	d.Unlabeled, d.Test, d.Skipped = len(r.kept.unlabeled), len(r.kept.test), r.kept.skipped
+	switch {
+	case len(r.kept.unlabeled) == 0:
+		return &UsageError{Err: errors.New("dataset.unlabeled: none of its pictures can be decoded")}
+	case len(r.kept.test) == 0:
+		return &UsageError{Err: errors.New("dataset.test: none of its pictures can be decoded")}
+	}
+	return nil
+}
+
+// rows returns the rows of pictures in features/MODEL.npy of a model.
+func (r *run) rows(model int, of []int) []int {
+	list := r.kept.all
+	if model > 0 {
+		list = r.kept.unlabeled
+	}
+	place := make(map[int]int, len(list))
+	for row, i := range list {
+		place[i] = row
+	}
+	rows := make([]int, len(of))
+	for k, i := range of {
+		rows[k] = place[i]
+	}
+	return rows
+}
+
+func (r *run) features(model int) (*array.Mapped, error) {
+	return array.Map(r.folder.Join(featuresName(r.models[model].Name)))
+}

@@ -1,0 +1,184 @@
+package host
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+
+	"github.com/upl-host/upl-host/graphs/array"
+	"github.com/upl-host/upl-host/graphs/preprocess"
+	"github.com/upl-host/upl-host/host/evaluate"
+	"github.com/upl-host/upl-host/host/label"
+	"github.com/upl-host/upl-host/host/learn"
+	"github.com/upl-host/upl-host/host/report"
+)
+
+const (
+	predictionsName = "predictions.csv"
+	metricsName     = "metrics.json"
+	reportName      = "report.html"
+)
+
+// evaluate classifies the test pictures, zero-shot and with what was learnt, and
+// measures both where labels exist. It is the one stage that sees labels.
+func (r *run) evaluate(ctx context.Context) (_ []string, err error) {
+	classifier, err := learn.ReadClassifier(r.folder.Join(classifierName))
+	if err != nil {
+		return nil, err
+	}
+	features, err := r.features(0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, features.Close()) }()
+	task := r.options.Display.Start("evaluate", len(r.kept.test), "pictures")
+	defer task.End()
+
+	e := &evaluation{run: r, features: features.Matrix, scale: float64(classifier.LogitScale), predictions: make([]evaluate.Prediction, len(r.kept.test))}
+	metrics := evaluate.Metrics{
+		Labels:   r.truth.Has(),
+		Pictures: evaluate.Pictures{Unlabeled: len(r.kept.unlabeled), Test: len(r.kept.test), Skipped: r.kept.skipped},
+	}
+	metrics.ZeroShot, err = e.measure(ctx, classifier.ZeroShot, func(p *evaluate.Prediction, class string, probability float32) {
+		p.ZeroShot, p.ZeroShotProbability = class, probability
+	})
+	if err != nil {
+		return nil, err
+	}
+	if classifier.Prompts > 0 {
+		if metrics.Learned, err = e.learned(ctx, classifier.Learned); err != nil {
+			return nil, err
+		}
+	}
+	if metrics.PseudoLabels, err = r.measurePseudoLabels(); err != nil {
+		return nil, err
+	}
+	task.Set(len(r.kept.test))
+	if err := evaluate.WritePredictions(r.folder.Join(predictionsName), e.predictions); err != nil {
+		return nil, err
+	}
+	return []string{predictionsName, metricsName}, evaluate.WriteMetrics(r.folder.Join(metricsName), metrics)
+}
+
+// evaluation classifies the same test pictures by several class features.
+type evaluation struct {
+	*run
+	features    array.Matrix
+	scale       float64
+	predictions []evaluate.Prediction
+}
+
+// measure classifies all test pictures by class features; note is told each
+// picture's prediction, and may be nil.
+func (e *evaluation) measure(ctx context.Context, classes array.Matrix, note func(p *evaluate.Prediction, class string, probability float32)) (evaluate.Measures, error) {
+	c := evaluate.NewClassification(e.classNames, evaluate.CalibrationBins)
+	err := label.Blocks(ctx, e.features, e.rows(0, e.kept.test), classes, e.scale, func(first int, probabilities array.Matrix) error {
+		for k := range probabilities.Rows {
+			row, picture := probabilities.Row(k), e.kept.test[first+k]
+			if err := c.Add(row, e.truth.Label(picture)); err != nil {
+				return fmt.Errorf("evaluating %s: %w", e.data.Pictures[picture].ID, err)
+			}
+			if note != nil {
+				best := evaluate.Argmax(row)
+				p := &e.predictions[first+k]
+				p.Path, p.Label = e.data.Pictures[picture].ID, e.labelName(picture)
+				note(p, e.classNames[best], row[best])
+			}
+		}
+		return nil
+	})
+	return c.Measures(), err
+}
+
+// learned measures the ensemble of prompts, and each prompt alone.
+func (e *evaluation) learned(ctx context.Context, ensemble array.Matrix) (*evaluate.Learned, error) {
+	measures, err := e.measure(ctx, ensemble, func(p *evaluate.Prediction, class string, probability float32) {
+		p.Learned, p.LearnedProbability = class, probability
+	})
+	if err != nil {
+		return nil, err
+	}
+	var seeds []evaluate.Seed
+	for _, seed := range e.config.Learn.Seeds {
+		a, err := array.ReadFile(e.folder.Join(seedFeaturesName(seed)))
+		if err != nil {
+			return nil, err
+		}
+		classes, err := a.Matrix()
+		if err != nil {
+			return nil, err
+		}
+		one, err := e.measure(ctx, classes, nil)
+		if err != nil {
+			return nil, err
+		}
+		seeds = append(seeds, evaluate.Seed{Seed: seed, Top1: one.Top1})
+	}
+	return evaluate.NewLearned(measures, seeds), nil
+}
+
+func (r *run) measurePseudoLabels() (*evaluate.PseudoLabelMeasures, error) {
+	picks, err := r.picks()
+	if err != nil {
+		return nil, err
+	}
+	measured := make([]evaluate.Pick, len(picks))
+	for i, p := range picks {
+		measured[i] = evaluate.Pick{Row: p.row, Class: p.class, Probability: p.probability}
+	}
+	labels := make([]int, len(r.kept.unlabeled))
+	for row, picture := range r.kept.unlabeled {
+		labels[row] = r.truth.Label(picture)
+	}
+	m, err := evaluate.PseudoLabels(measured, labels, r.classNames, evaluate.ConfidenceBins)
+	return &m, err
+}
+
+func (r *run) reportInputs() string {
+	return digest(fmt.Sprint(r.config.Report))
+}
+
+// report writes report.html and the figures.
+func (r *run) report(ctx context.Context) ([]string, error) {
+	if !r.config.Report.Enabled {
+		return nil, nil
+	}
+	task := r.options.Display.Start("report", 1, "page")
+	defer task.End()
+	// The report shows the manifest: it is to be complete but for this stage.
+	if err := r.manifest.write(r.folder); err != nil {
+		return nil, err
+	}
+	limits := preprocess.Limits{Pixels: r.config.Dataset.MaxPixels}
+	err := report.Build(ctx, r.folder.Path, report.Options{
+		Gallery:   r.config.Report.Gallery,
+		Thumbnail: func(file string) (string, error) { return thumbnail(file, limits) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	task.Set(1)
+	return []string{reportName}, nil
+}
+
+// thumbnailSide is the longer side of the gallery's pictures, in pixels.
+const thumbnailSide = 96
+
+func thumbnail(file string, limits preprocess.Limits) (string, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	picture, err := preprocess.Decode(data, limits)
+	if err != nil {
+		return "", err
+	}
+	small, err := preprocess.Thumbnail(picture, thumbnailSide)
+	if err != nil {
+		return "", err
+	}
+	return "data:" + http.DetectContentType(small) + ";base64," + base64.StdEncoding.EncodeToString(small), nil
+}

@@ -1,0 +1,35 @@
+package host
+
+import (
+	"os"
+	"path/filepath"
+)
+
+// PluginFolders are where plugins are looked for, first come first served: the
+// folders of UPL_PLUGINS, the project's .upl-host/plugins, the user's data
+// folder, and what came with the program.
+func PluginFolders() []string {
+	folders := filepath.SplitList(os.Getenv("UPL_PLUGINS"))
+	folders = append(folders, filepath.Join(".upl-host", "plugins"))
+	if data := os.Getenv("XDG_DATA_HOME"); data != "" {
+		folders = append(folders, filepath.Join(data, "upl-host", "plugins"))
+	} else if home, err := os.UserHomeDir(); err == nil {
+		folders = append(folders, filepath.Join(home, ".local", "share", "upl-host", "plugins"))
+	}
+	if program, err := os.Executable(); err == nil {
+		if real, err := filepath.EvalSymlinks(program); err == nil {
+			program = real
+		}
+		// bin/upl-host, and its twin, which lies in lib/upl-host itself.
+		for _, place := range []string{"../lib/upl-host/plugins", "plugins"} {
+			folder := filepath.Join(filepath.Dir(program), filepath.FromSlash(place))
+			if info, err := os.Stat(folder); err == nil && info.IsDir() {
+				folders = append(folders, folder)
+			}
+		}
+	}
+	return folders
+}
+
+// ClassifierPath is where a run folder has its classifier.
+func ClassifierPath(run string) string { return filepath.Join(run, filepath.FromSlash(classifierName)) }

@@ -1,0 +1,97 @@
+package predict
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"github.com/upl-host/upl-host/host"
+	"github.com/upl-host/upl-host/host/dataset"
+)
+
+// Files resolves what a command line names: a picture, a folder (all pictures
+// below it, sorted), a glob, or "-", a list of paths on standard input.
+func Files(arguments []string, stdin io.Reader) ([]string, error) {
+	var files []string
+	for _, argument := range arguments {
+		if argument == "-" {
+			lines, err := Lines(stdin)
+			if err != nil {
+				return nil, err
+			}
+			files = append(files, lines...)
+			continue
+		}
+		found, err := resolve(argument)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, found...)
+	}
+	if len(files) == 0 {
+		return nil, &host.UsageError{Err: fmt.Errorf("no pictures in %s", strings.Join(arguments, ", "))}
+	}
+	return files, nil
+}
+
+func resolve(argument string) ([]string, error) {
+	info, err := os.Stat(argument)
+	switch {
+	case err == nil && info.IsDir():
+		return walk(argument)
+	case err == nil:
+		return []string{argument}, nil
+	}
+	matches, globErr := filepath.Glob(argument)
+	if globErr != nil || len(matches) == 0 {
+		return nil, &host.UsageError{Err: err}
+	}
+	sort.Strings(matches)
+	var files []string
+	for _, match := range matches {
+		found, err := resolve(match)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, found...)
+	}
+	return files, nil
+}
+
+func walk(folder string) ([]string, error) {
+	var files []string
+	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if !entry.IsDir() && dataset.IsPicture(path) {
+			files = append(files, path)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing pictures: %w", err)
+	}
+	return files, nil
+}
+
+// Lines reads a list, an entry a line; empty lines are passed over.
+func Lines(r io.Reader) ([]string, error) {
+	var lines []string
+	scanner := bufio.NewScanner(r)
+	scanner.Buffer(nil, 1<<20)
+	for scanner.Scan() {
+		if line := strings.TrimRight(scanner.Text(), "\r"); strings.TrimSpace(line) != "" {
+			lines = append(lines, line)
+		}
+	}
+	if err := scanner.Err(); err != nil {
+		return nil, fmt.Errorf("reading the list on standard input: %w", err)
+	}
+	return lines, nil
+}

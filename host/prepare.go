@@ -1,0 +1,191 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/upl-host/upl-host/graphs"
+	"github.com/upl-host/upl-host/graphs/tokenizer"
+	"github.com/upl-host/upl-host/host/backbone"
+	"github.com/upl-host/upl-host/host/config"
+	"github.com/upl-host/upl-host/host/dataset"
+	"github.com/upl-host/upl-host/host/label"
+	"github.com/upl-host/upl-host/plugins"
+	"github.com/upl-host/upl-host/sdk"
+)
+
+const methodPrompt = "prompt"
+
+// plan is all that is known, and checked, before the first stage begins.
+type plan struct {
+	config              *config.Config
+	data                *dataset.Dataset
+	truth               *dataset.Truth
+	classNames          []string
+	models              []*backbone.Description
+	catalogue           *plugins.Catalogue
+	ensemble, selection *label.Policy
+}
+
+// prepare reads everything that a run needs and finds what is wrong with it
+// before any long work: models, class names against their tokenizers, data set,
+// plugins and their parameters.
+func prepare(ctx context.Context, c *config.Config, options Options) (_ *plan, err error) {
+	p := &plan{config: c, catalogue: plugins.NewCatalogue(plugins.Options{Folders: options.PluginFolders, CacheDir: options.PluginCache})}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, p.catalogue.Close())
+		}
+	}()
+	if err := p.openData(); err != nil {
+		return nil, err
+	}
+	if err := p.describeModels(); err != nil {
+		return nil, err
+	}
+	if p.ensemble, err = label.OpenPolicy(ctx, p.catalogue, c.Label.Ensemble, sdk.KindEnsemble); err != nil {
+		return nil, fmt.Errorf("label.ensemble: %w", err)
+	}
+	if p.selection, err = label.OpenPolicy(ctx, p.catalogue, c.Label.Selection, sdk.KindSelection); err != nil {
+		return nil, fmt.Errorf("label.selection: %w", err)
+	}
+	return p, nil
+}
+
+func (p *plan) openData() error {
+	d := p.config.Dataset
+	data, truth, err := dataset.Open(dataset.Config{
+		Kind: d.Kind, Path: d.Path, Classes: d.Classes, Unlabeled: d.Unlabeled, Test: d.Test, SkipMissing: d.Missing == "skip",
+	})
+	if err != nil {
+		return err
+	}
+	p.data, p.truth = data, truth
+	for _, class := range data.Classes {
+		p.classNames = append(p.classNames, class.Name)
+	}
+	return nil
+}
+
+// describeModels opens the models' folders and tries the class names on their
+// tokenizers: a name that is too long is found now.
+func (p *plan) describeModels() error {
+	seen := map[string]string{}
+	for i, m := range p.config.Models {
+		d, err := backbone.Describe(m.Path, m.Name)
+		if err != nil {
+			return fmt.Errorf("models[%d]: %w", i, err)
+		}
+		if other, twice := seen[d.Name]; twice {
+			return &UsageError{Err: fmt.Errorf("models: %s and %s are both named %q: give one another `name`", other, d.Dir, d.Name)}
+		}
+		if d.Name == ensembleModel {
+			return &UsageError{Err: fmt.Errorf("models: %s is named %q, which the files of the run keep for the models' ensemble: give it another `name`", d.Dir, d.Name)}
+		}
+		seen[d.Name] = d.Dir
+		if _, err := d.Templates(p.config.Prompt.All(), p.classNames); err != nil {
+			return textError(err)
+		}
+		p.models = append(p.models, d)
+	}
+	learn := p.config.Learn
+	if learn.Method != methodPrompt {
+		return nil
+	}
+	first := p.models[0]
+	if !first.Learnable {
+		return &UsageError{Err: fmt.Errorf("model %s: %w: set learn.method to none, or export it with that signature", first.Name, graphs.ErrNoGradient)}
+	}
+	length, err := contextLength(learn, first)
+	if err != nil {
+		return err
+	}
+	if _, err := first.Prompts(p.classNames, length, learn.ClassTokenPosition, learn.ClassSpecific); err != nil {
+		return textError(err)
+	}
+	return nil
+}
+
+// contextLength is L: learn.context_length, or the number of the initial words'
+// tokens, as in CoOp.
+func contextLength(learn config.Learn, d *backbone.Description) (int, error) {
+	if learn.InitialWords == "" {
+		return learn.ContextLength, nil
+	}
+	words, err := d.Tokenizer.Words(learn.InitialWords)
+	if err != nil {
+		return 0, &UsageError{Err: fmt.Errorf("learn.initial_words for model %s: %w", d.Name, err)}
+	}
+	return len(words), nil
+}
+
+// textError makes what a tokenizer refuses the user's to mend.
+func textError(err error) error {
+	var long *tokenizer.LengthError
+	if errors.As(err, &long) || errors.Is(err, tokenizer.ErrUnknownText) || errors.Is(err, tokenizer.ErrEmptyName) {
+		return &UsageError{Err: err}
+	}
+	return err
+}
+
+// union returns the pictures of both splits, ascending.
+func (p *plan) union() []int {
+	all := slices.Concat(p.data.Unlabeled, p.data.Test)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// dataDigest changes with the list of pictures, their sizes and times: whether
+// their contents changed too is then found by reading them.
+func (p *plan) dataDigest() string {
+	parts := slices.Clone(p.classNames)
+	for _, i := range p.union() {
+		picture := p.data.Pictures[i]
+		stamp := "absent"
+		if info, err := os.Stat(picture.File); err == nil {
+			stamp = fmt.Sprint(info.Size(), info.ModTime().UnixNano())
+		}
+		parts = append(parts, picture.ID, stamp)
+	}
+	parts = append(parts, fmt.Sprint(p.data.Unlabeled), fmt.Sprint(p.data.Test))
+	return digest(parts...)
+}
+
+// Describe says what a run would do, without TensorFlow and without touching
+// the run folder.
+func Describe(ctx context.Context, c *config.Config, options Options) (_ string, err error) {
+	p, err := prepare(ctx, c, options)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, p.catalogue.Close()) }()
+	var b strings.Builder
+	line := func(format string, arguments ...any) { fmt.Fprintf(&b, format+"\n", arguments...) }
+	line("run folder  %s", c.Run.Out)
+	line("pictures    %d unlabeled, %d test, %d in all, below %s", len(p.data.Unlabeled), len(p.data.Test), len(p.union()), p.data.Root)
+	labels := "no labels: the report will show no accuracy"
+	if p.truth.Has() {
+		labels = "with labels, which the evaluation alone sees"
+	}
+	line("classes     %d, %s", len(p.classNames), labels)
+	for i, m := range p.models {
+		role := "pseudo labels"
+		if i == 0 {
+			role = "trained and tested, pseudo labels"
+		}
+		line("model       %s (%s): %d px, %d features; %s", m.Name, m.Dir, m.Config.ImageSize, m.Config.EmbeddingWidth, role)
+	}
+	line("ensemble    %s", p.ensemble)
+	line("selection   %s", p.selection)
+	learn := c.Learn
+	if learn.Method != methodPrompt {
+		line("learning    none")
+		return b.String(), nil
+	}
+	line("learning    %d prompts x %d epochs, batches of %d, on the pseudo labels that the selection makes", len(learn.Seeds), learn.Epochs, learn.BatchSize)
+	return b.String(), nil
+}

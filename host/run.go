@@ -1,0 +1,277 @@
+package host
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/upl-host/upl-host/graphs"
+	"github.com/upl-host/upl-host/host/backbone"
+	"github.com/upl-host/upl-host/host/config"
+	"github.com/upl-host/upl-host/host/folder"
+	"github.com/upl-host/upl-host/host/label"
+	"github.com/upl-host/upl-host/host/progress"
+)
+
+// Options of a run, beside its configuration.
+type Options struct {
+	// PluginFolders are searched for policies, in order.
+	PluginFolders []string
+	// PluginCache keeps compiled plugins, a folder of the user's own; empty: nothing is kept.
+	PluginCache string
+	// Display shows the progress; nil: silent.
+	Display progress.Display
+	// Version is this program's.
+	Version string
+}
+
+// Run does what a configuration asks for in its run folder: it goes on where an
+// earlier run of the same configuration was stopped, and gives the same results
+// as if it had not been. A folder of another configuration is refused.
+//
+// Errors: *config.Error and *UsageError (the user's to mend), *folder.LockedError,
+// those of package plugins, ctx.Err().
+func Run(ctx context.Context, c *config.Config, options Options) (_ *Summary, err error) {
+	if options.Display == nil {
+		options.Display = progress.Silent
+	}
+	p, err := prepare(ctx, c, options)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, p.catalogue.Close()) }()
+	f, err := folder.Open(c.Run.Out)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if err := claim(f, c); err != nil {
+		return nil, err
+	}
+	log, closeLog, err := openLog(f, c.Log.Level)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, closeLog()) }()
+
+	r := &run{plan: p, options: options, folder: f, log: log, opened: make([]*backbone.Backbone, len(p.models))}
+	defer func() { err = errors.Join(err, r.closeModels()) }()
+	r.manifest = r.newManifest()
+	for _, note := range r.data.Notes {
+		r.warn("%s", note)
+	}
+	if n := len(r.data.Missing); n > 0 {
+		r.warn("%d pictures are listed and not there: %s", n, shortList(r.data.Missing))
+	}
+	err = r.stages(ctx)
+	r.manifest.Finished = time.Now().UTC()
+	r.manifest.Status = statusOf(err)
+	if writeErr := r.manifest.write(f); err == nil {
+		err = writeErr
+	}
+	if err != nil {
+		log.Error("the run ended", "status", r.manifest.Status, "error", err)
+		return nil, err
+	}
+	log.Info("the run is done", "seconds", r.manifest.Finished.Sub(r.manifest.Started).Seconds())
+	return r.summary()
+}
+
+func statusOf(err error) string {
+	switch {
+	case err == nil:
+		return "done"
+	case errors.Is(err, context.Canceled):
+		return "interrupted"
+	}
+	return "failed"
+}
+
+// run is a run at work.
+type run struct {
+	*plan
+	options  Options
+	folder   *folder.Folder
+	log      *slog.Logger
+	manifest *Manifest
+
+	opened []*backbone.Backbone // by model; nil while not needed
+	kept   pictures
+	chain  string // hash of everything that the finished stages put out
+}
+
+// A stage reads files and writes files. Its inputs are what the stages before it
+// put out, the configuration, and what it says itself.
+type stage struct {
+	name   string
+	inputs func() string
+	// run returns the names of the files that it wrote.
+	run func(ctx context.Context) (outputs []string, err error)
+}
+
+func (r *run) stages(ctx context.Context) error {
+	nothing := func() string { return "" }
+	for _, s := range []stage{
+		{"encode", r.encodeInputs, r.encode},
+		{"classify", nothing, r.classify},
+		{"combine", r.ensemble.Identity, r.combine},
+		{"select", r.selection.Identity, r.selectLabels},
+		{"learn", nothing, r.learn},
+		{"evaluate", nothing, r.evaluate},
+		{"report", r.reportInputs, r.report},
+	} {
+		if err := r.do(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// do runs a stage, or finds it done.
+func (r *run) do(ctx context.Context, s stage) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	inputs := digest(s.name, r.config.Fingerprint(), r.chain, s.inputs())
+	record, reused := r.folder.Finished(s.name, inputs)
+	if !reused {
+		r.log.Info("stage begins", "stage", s.name)
+		began := time.Now()
+		outputs, err := s.run(ctx)
+		if err != nil {
+			return err
+		}
+		if record, err = r.folder.Finish(s.name, inputs, outputs, time.Since(began).Seconds()); err != nil {
+			return err
+		}
+	}
+	if s.name == "encode" {
+		if err := r.readKept(); err != nil {
+			return err
+		}
+	}
+	r.chain = digest(r.chain, record.Digest())
+	r.manifest.Stages = append(r.manifest.Stages, StageRecord{Name: s.name, Seconds: record.Seconds, Reused: reused})
+	r.log.Info("stage is done", "stage", s.name, "seconds", record.Seconds, "reused", reused)
+	return r.manifest.write(r.folder)
+}
+
+func digest(parts ...string) string {
+	hash := sha256.New()
+	for _, part := range parts {
+		fmt.Fprintf(hash, "%d:%s", len(part), part)
+	}
+	return hex.EncodeToString(hash.Sum(nil))
+}
+
+// claim binds the folder to the configuration, or says why it cannot.
+func claim(f *folder.Folder, c *config.Config) error {
+	const name = "run.yaml"
+	there, err := f.Exists(name)
+	if err != nil {
+		return err
+	}
+	if !there {
+		empty, err := f.Empty()
+		if err != nil {
+			return err
+		}
+		if !empty {
+			return &UsageError{Err: fmt.Errorf("%s is neither empty nor a run's folder: choose another one with --out", f.Path)}
+		}
+	} else {
+		before, err := config.Load(config.Source{File: f.Join(name)})
+		if err != nil {
+			return fmt.Errorf("reading the configuration that %s belongs to: %w", f.Path, err)
+		}
+		if err := refuseOther(f.Path, before, c); err != nil {
+			return err
+		}
+	}
+	return f.Write(name, c.Effective(f.Path))
+}
+
+func refuseOther(path string, before, now *config.Config) error {
+	var differences []string
+	for _, d := range config.Diff(before, now) {
+		if d.Results {
+			differences = append(differences, d.String())
+		}
+	}
+	if len(differences) == 0 {
+		return nil
+	}
+	return &UsageError{Err: &OtherConfigurationError{Path: path, Differences: differences}}
+}
+
+// model opens a model where it is not open.
+func (r *run) model(i int) (*backbone.Backbone, error) {
+	if r.opened[i] == nil {
+		b, err := r.models[i].Open(graphs.Options{Device: r.config.Device, Threads: r.config.Run.Threads})
+		if err != nil {
+			return nil, err
+		}
+		r.opened[i] = b
+		r.manifest.Machine.Device = b.Device()
+		r.log.Info("model is open", "model", b.Name, "device", b.Device())
+	}
+	return r.opened[i], nil
+}
+
+func (r *run) closeModels() error {
+	var errs []error
+	for _, b := range r.opened {
+		if b != nil {
+			errs = append(errs, b.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func openLog(f *folder.Folder, level string) (*slog.Logger, func() error, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, nil, &UsageError{Err: fmt.Errorf("log.level: %w", err)}
+	}
+	file, err := os.OpenFile(f.Join("log.jsonl"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, nil, fmt.Errorf("opening the log: %w", err)
+	}
+	return slog.New(slog.NewJSONHandler(file, &slog.HandlerOptions{Level: l})), file.Close, nil
+}
+
+func (r *run) newManifest() *Manifest {
+	m := &Manifest{
+		Schema: 1, Name: r.config.Name, Status: "running", Started: time.Now().UTC(),
+		Configuration: r.config.Fingerprint(), Seed: r.config.Seed,
+		Software: Software{Version: r.options.Version, Go: runtime.Version(), TensorFlow: graphs.Version()},
+		Machine:  Machine{System: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU()},
+	}
+	if r.config.Learn.Method == methodPrompt {
+		m.Seeds = r.config.Learn.Seeds
+	}
+	for _, model := range r.models {
+		m.Models = append(m.Models, ModelRecord{
+			Name: model.Name, Path: model.Dir, Hash: model.Hash,
+			Preprocess: model.Transform.Key(), LogitScale: float64(model.Config.LogitScale),
+		})
+	}
+	root, err := filepath.Abs(r.data.Root)
+	if err != nil {
+		root = r.data.Root
+	}
+	m.Dataset = DatasetRecord{Root: root, Classes: len(r.data.Classes), Labels: r.truth.Has()}
+	m.Plugins = []PluginRecord{pluginRecord("ensemble", r.ensemble), pluginRecord("selection", r.selection)}
+	return m
+}
+
+func pluginRecord(role string, p *label.Policy) PluginRecord {
+	return PluginRecord{Role: role, Name: p.Name, Version: p.Version, Path: p.Path, Hash: p.Hash, Params: p.Params}
+}

@@ -1,0 +1,88 @@
+package host
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/upl-host/upl-host/host/evaluate"
+)
+
+// Summary is what a run ends with.
+type Summary struct {
+	Folder   string           `json:"folder"`
+	Report   string           `json:"report,omitempty"`
+	Metrics  evaluate.Metrics `json:"metrics"`
+	Manifest *Manifest        `json:"manifest"`
+}
+
+func (r *run) summary() (*Summary, error) {
+	metrics, err := evaluate.ReadMetrics(r.folder.Join(metricsName))
+	if err != nil {
+		return nil, err
+	}
+	s := &Summary{Folder: r.folder.Path, Metrics: metrics, Manifest: r.manifest}
+	if r.config.Report.Enabled {
+		s.Report = r.folder.Join(reportName)
+	}
+	return s, nil
+}
+
+// Where says where the results are.
+func (s *Summary) Where() string {
+	if s.Report == "" {
+		return "run folder: " + s.Folder
+	}
+	return "report: " + s.Report
+}
+
+// Row is a line of the closing table.
+type Row struct{ System, Top1, Detail string }
+
+// Rows are the lines of the closing table: zero-shot, one prompt, the ensemble.
+// Without labels there is no accuracy, and the table says so.
+func (s *Summary) Rows() []Row {
+	m := s.Metrics
+	rows := []Row{{"zero-shot", percent(m.ZeroShot.Top1), confidence(m.ZeroShot)}}
+	if l := m.Learned; l != nil {
+		deviation := ""
+		if l.SeedsDeviation != nil {
+			deviation = fmt.Sprintf(" ± %.1f", 100**l.SeedsDeviation)
+		}
+		rows = append(rows,
+			Row{"one prompt", percent(l.SeedsMean) + deviation, fmt.Sprintf("mean and deviation over %d seeds", len(l.Seeds))},
+			Row{fmt.Sprintf("ensemble of %d prompts", len(l.Seeds)), percent(l.Top1), confidence(l.Measures)})
+	}
+	if p := m.PseudoLabels; p != nil {
+		right := fmt.Sprintf("%d pictures", p.Count)
+		if n := len(p.EmptyClasses); n > 0 {
+			right += fmt.Sprintf(", %d classes without", n)
+		}
+		rows = append(rows, Row{"pseudo labels", percent(p.Accuracy), right})
+	}
+	return rows
+}
+
+func percent(share *float64) string {
+	if share == nil {
+		return "no labels"
+	}
+	return fmt.Sprintf("%.1f %%", 100**share)
+}
+
+func confidence(m evaluate.Measures) string {
+	if m.MeanConfidence == nil {
+		return ""
+	}
+	return fmt.Sprintf("mean confidence %.2f", *m.MeanConfidence)
+}
+
+// OtherConfigurationError says that a run folder belongs to another configuration.
+type OtherConfigurationError struct {
+	Path        string
+	Differences []string // key: value, was value
+}
+
+func (e *OtherConfigurationError) Error() string {
+	return fmt.Sprintf("%s holds a run of another configuration; choose another folder with --out, or remove this one:\n  %s",
+		e.Path, strings.Join(e.Differences, "\n  "))
+}
