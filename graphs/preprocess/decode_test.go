@@ -206,8 +206,8 @@ func TestDemo(t *testing.T) {
 			t.Fatalf("%s: %d pictures, %v", target, len(paths), err)
 		}
 		slices.Sort(paths)
-		var all []uint8
 		pixels := make([]float32, 64*64*3)
+		all := make([]uint8, 0, len(paths)*len(pixels))
 		for _, path := range paths {
 			data, err := os.ReadFile(path)
 			if err != nil {

@@ -31,6 +31,10 @@
 //   - Pillow before 13, for pictures about twice as tall as wide: it resized them
 //     horizontally first, Pillow 13 does vertically; up to 3 levels lie between.
 //
-// Not read: JPEG with other than 8 bits a sample, TIFF in CMYK, YCbCr or
-// separate planes, run-length and 16-bit BMP. These are ErrUnsupported.
+// Not read: JPEG with other than 8 bits a sample, four-component JPEG whose inks
+// are subsampled otherwise than the middle two by halves both ways, TIFF in CMYK,
+// YCbCr or separate planes, run-length and 16-bit BMP. These are ErrUnsupported.
+//
+// A damaged JPEG is decoded, or refused, just as by Pillow. Of the other formats
+// some damage is refused that Pillow lives with, as a PNG without its last chunk.
 package preprocess

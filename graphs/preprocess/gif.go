@@ -46,8 +46,7 @@ func (r *gifReader) blocks() ([]byte, error) {
 	}
 }
 
-// table reads the colour table that flags announce; nil if there is none. Pillow
-// drops a table that is the ramp of greys: then the frame's mode is L.
+// table reads the colour table that flags announce; nil if there is none.
 func (r *gifReader) table(flags byte) (table []byte, err error) {
 	if flags&0x80 == 0 {
 		return nil, nil
@@ -156,7 +155,8 @@ func (r *gifReader) pixels(n int) ([]byte, error) {
 	return pixels, nil
 }
 
-// isRamp tells whether colours are just the greys of their own index.
+// isRamp tells whether colours are just the greys of their own index: Pillow
+// drops such a table, or none, and has the frame in mode L.
 func isRamp(table []byte) bool {
 	for i, v := range table {
 		if int(v) != i/3 {

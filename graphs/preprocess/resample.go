@@ -119,11 +119,11 @@ func (t *taps) horizontal3(dst, src []uint8, origin int) {
 		weights := t.fixed[i*t.width:][:t.count[i]]
 		run := src[3*(first-origin):][:3*len(weights)]
 		r, g, b := int32(1<<(fixedBits-1)), int32(1<<(fixedBits-1)), int32(1<<(fixedBits-1))
-		for _, w := range weights {
-			r += int32(run[0]) * w
-			g += int32(run[1]) * w
-			b += int32(run[2]) * w
-			run = run[3:]
+		for j, w := range weights {
+			pixel := run[3*j : 3*j+3 : 3*j+3]
+			r += int32(pixel[0]) * w
+			g += int32(pixel[1]) * w
+			b += int32(pixel[2]) * w
 		}
 		out := dst[3*i : 3*i+3 : 3*i+3]
 		out[0], out[1], out[2] = clip8(r>>fixedBits), clip8(g>>fixedBits), clip8(b>>fixedBits)
