@@ -338,6 +338,39 @@ func TestTablesKeepEveryValue(t *testing.T) {
 	})
 }
 
+// Whatever is in the file: rows that can be written and read again, or a fault
+// that names its line.
+func FuzzReadPredictions(f *testing.F) {
+	const header = "path,label,zero_shot,zero_shot_probability,learned,learned_probability\n"
+	for _, seed := range []string{"", header, header + "a,b,c,0.5,d,1e-9\n", header + "\"a\nb\",,c,NaN,,\n", "\xff\xfe" + header} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		path := filepath.Join(t.TempDir(), "predictions.csv")
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		first, err := evaluate.ReadPredictions(path)
+		if err != nil {
+			var fault *evaluate.TableError
+			if !errors.As(err, &fault) || fault.Line < 1 {
+				t.Fatalf("error %v without a line", err)
+			}
+			return
+		}
+		if err := evaluate.WritePredictions(path, first); err != nil {
+			t.Fatal(err)
+		}
+		second, err := evaluate.ReadPredictions(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(first, second, cmpopts.EquateNaNs()); diff != "" {
+			t.Fatal(diff)
+		}
+	})
+}
+
 func TestTableFaults(t *testing.T) {
 	const header = "path,label,zero_shot,zero_shot_probability,learned,learned_probability\n"
 	for name, test := range map[string]struct {

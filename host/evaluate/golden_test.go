@@ -275,9 +275,9 @@ func checkUnlabelled(t *testing.T, g golden, c goldenCase) {
 		t.Error("measures that need labels are there without them")
 	}
 	entropy, coverage := result.MeanEntropy(), m.Coverage()
-	var models [][]int
-	for k := range g.input(c.Inputs, "probabilities").Shape[0] {
-		models = append(models, predictions(g.probabilities(c.Inputs, k)))
+	models := make([][]int, g.input(c.Inputs, "probabilities").Shape[0])
+	for k := range models {
+		models[k] = predictions(g.probabilities(c.Inputs, k))
 	}
 	disagreement := evaluate.Disagreement(models...)
 	near(t, "mean_confidence", m.MeanConfidence, g.floats(c, "mean_confidence")[0])

@@ -108,19 +108,18 @@ func drawAccuracies(p *plot.Plot, rows []accuracyRow, width float64) {
 	}
 	step := max(0.01, figure.Step(high-low, int(width/90)))
 	low, high = max(0, math.Floor(low/step)*step), min(1, math.Ceil(high/step)*step)
-	var lines figure.Segments
-	var marks, seeds figure.Points
-	var values figure.Labels
-	var names []string
+	lines, marks, values := make(figure.Segments, len(rows)), make(figure.Points, len(rows)), make(figure.Labels, len(rows))
+	names := make([]string, len(rows))
+	var seeds figure.Points
 	for i, row := range rows {
 		y := float64(len(rows) - 1 - i)
-		names = append([]string{row.name}, names...)
-		lines = append(lines, figure.Segment{X1: row.interval.From, X2: row.interval.To, Y1: y, Y2: y, Color: row.color, Width: 2, Title: "95 % interval: " + span(row.interval) + " %"})
-		marks = append(marks, figure.Point{X: row.share, Y: y, Radius: 6, Color: row.color, Title: row.name + ": " + percentOf(row.share)})
+		names[len(rows)-1-i] = row.name
+		lines[i] = figure.Segment{X1: row.interval.From, X2: row.interval.To, Y1: y, Y2: y, Color: row.color, Width: 2, Title: "95 % interval: " + span(row.interval) + " %"}
+		marks[i] = figure.Point{X: row.share, Y: y, Radius: 6, Color: row.color, Title: row.name + ": " + percentOf(row.share)}
 		for _, seed := range row.seeds {
 			seeds = append(seeds, figure.Point{X: *seed.Top1, Y: y - 0.27, Radius: 3.5, Hollow: true, Color: row.color, Title: fmt.Sprintf("seed %d: %s", seed.Seed, percent(seed.Top1))})
 		}
-		values = append(values, figure.Label{X: row.share, Y: y, DY: 14, Text: percentOf(row.share), Color: figure.Ink, Align: draw.XCenter, Bold: true})
+		values[i] = figure.Label{X: row.share, Y: y, DY: 14, Text: percentOf(row.share), Color: figure.Ink, Align: draw.XCenter, Bold: true}
 	}
 	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = low, high, -0.6, float64(len(rows))-0.3
 	p.X.Tick.Marker, p.Y.Tick.Marker = figure.Percent(low, high, step), figure.Names(names)
@@ -255,9 +254,8 @@ func drawPerClass(p *plot.Plot, rows []classRow, layout rowLayout, width float64
 	}
 	top = min(1, math.Ceil(top*10-1e-9)/10)
 	p.X.Min, p.X.Max = -0.02*top, top*(1+70/width) // the changes stand to the right
-	var lines figure.Segments
-	var before, after figure.Points
-	var changes figure.Labels
+	lines, changes := make(figure.Segments, len(rows)), make(figure.Labels, len(rows))
+	before, after := make(figure.Points, len(rows)), make(figure.Points, len(rows))
 	for i, row := range rows {
 		y := layout.y(i)
 		color, ink := figure.Learned, figure.Learned
@@ -268,10 +266,10 @@ func drawPerClass(p *plot.Plot, rows []classRow, layout rowLayout, width float64
 			ink = figure.Muted
 		}
 		title := fmt.Sprintf("%s: %s → %s of %s", row.Class, percent(row.Before), percent(row.After), plural(row.Count, "picture", "pictures"))
-		lines = append(lines, figure.Segment{X1: *row.Before, X2: *row.After, Y1: y, Y2: y, Color: color.Fade(0.55), Width: 3, Title: title})
-		before = append(before, figure.Point{X: *row.Before, Y: y, Radius: 5, Hollow: true, Color: figure.ZeroShot, Title: title})
-		after = append(after, figure.Point{X: *row.After, Y: y, Radius: 5, Color: color, Title: title})
-		changes = append(changes, figure.Label{X: p.X.Max, Y: y, Text: signed(row.Change*100, 0), Color: ink, Align: draw.XRight})
+		lines[i] = figure.Segment{X1: *row.Before, X2: *row.After, Y1: y, Y2: y, Color: color.Fade(0.55), Width: 3, Title: title}
+		before[i] = figure.Point{X: *row.Before, Y: y, Radius: 5, Hollow: true, Color: figure.ZeroShot, Title: title}
+		after[i] = figure.Point{X: *row.After, Y: y, Radius: 5, Color: color, Title: title}
+		changes[i] = figure.Label{X: p.X.Max, Y: y, Text: signed(row.Change*100, 0), Color: ink, Align: draw.XRight}
 	}
 	p.X.Tick.Marker = figure.Percent(0, top, max(0.05, figure.Step(top, int(width/75))))
 	p.X.Label.Text = "test pictures of the class classified correctly; right: change in points"
@@ -300,25 +298,27 @@ func (r *run) predictedFigure() (figure.Figure, bool) {
 			{Label: "learned", Color: figure.Learned, Shape: figure.Dot},
 		},
 		Width: figure.Full, Height: 50 + 20*layout.height(),
-		Draw: func(p *plot.Plot, width float64) {
-			var lines figure.Segments
-			var before, after figure.Points
-			top := 1
-			for i, row := range rows {
-				y, was, now := layout.y(i), float64(row.WasPredicted), float64(row.NowPredicted)
-				title := fmt.Sprintf("%s: %d → %d", row.Class, row.WasPredicted, row.NowPredicted)
-				lines = append(lines, figure.Segment{X1: was, X2: now, Y1: y, Y2: y, Color: figure.Learned.Fade(0.55), Width: 3, Title: title})
-				before = append(before, figure.Point{X: was, Y: y, Radius: 5, Hollow: true, Color: figure.ZeroShot, Title: title})
-				after = append(after, figure.Point{X: now, Y: y, Radius: 5, Color: figure.Learned, Title: title})
-				top = max(top, row.WasPredicted, row.NowPredicted)
-			}
-			p.X.Min, p.X.Max = -0.02*float64(top), float64(top)*1.04
-			p.X.Tick.Marker = figure.Numbers(0, float64(top), int(width/90), true)
-			p.X.Label.Text = "test pictures predicted as the class"
-			layout.axis(p, func(i int) string { return rows[i].Class }, width)
-			p.Add(figure.Grid{Vertical: true}, lines, before, after)
-		},
+		Draw: func(p *plot.Plot, width float64) { drawPredicted(p, rows, layout, width) },
 	}, true
+}
+
+func drawPredicted(p *plot.Plot, rows []classRow, layout rowLayout, width float64) {
+	lines := make(figure.Segments, len(rows))
+	before, after := make(figure.Points, len(rows)), make(figure.Points, len(rows))
+	top := 1
+	for i, row := range rows {
+		y, was, now := layout.y(i), float64(row.WasPredicted), float64(row.NowPredicted)
+		title := fmt.Sprintf("%s: %d → %d", row.Class, row.WasPredicted, row.NowPredicted)
+		lines[i] = figure.Segment{X1: was, X2: now, Y1: y, Y2: y, Color: figure.Learned.Fade(0.55), Width: 3, Title: title}
+		before[i] = figure.Point{X: was, Y: y, Radius: 5, Hollow: true, Color: figure.ZeroShot, Title: title}
+		after[i] = figure.Point{X: now, Y: y, Radius: 5, Color: figure.Learned, Title: title}
+		top = max(top, row.WasPredicted, row.NowPredicted)
+	}
+	p.X.Min, p.X.Max = -0.02*float64(top), float64(top)*1.04
+	p.X.Tick.Marker = figure.Numbers(0, float64(top), int(width/90), true)
+	p.X.Label.Text = "test pictures predicted as the class"
+	layout.axis(p, func(i int) string { return rows[i].Class }, width)
+	p.Add(figure.Grid{Vertical: true}, lines, before, after)
 }
 
 func ensembleName(seeds int) string {

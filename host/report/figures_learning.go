@@ -66,12 +66,12 @@ func drawPickAccuracy(p *plot.Plot, bins []evaluate.PicksByConfidence) {
 }
 
 func drawPickCounts(p *plot.Plot, bins []evaluate.PicksByConfidence) {
-	var bars figure.Bars
+	bars := make(figure.Bars, len(bins))
 	var counts figure.Labels
 	top := 1
-	for _, bin := range bins {
+	for i, bin := range bins {
 		gap := (bin.To - bin.From) * 0.08
-		bars = append(bars, figure.Bar{X1: bin.From + gap, X2: bin.To - gap, Y2: float64(bin.Count), Color: figure.Learned.Fade(0.6)})
+		bars[i] = figure.Bar{X1: bin.From + gap, X2: bin.To - gap, Y2: float64(bin.Count), Color: figure.Learned.Fade(0.6)}
 		if bin.Count > 0 {
 			counts = append(counts, figure.Label{X: (bin.From + bin.To) / 2, Y: float64(bin.Count), DY: 8, Text: count(bin.Count), Color: figure.Muted, Align: draw.XCenter, Size: 10.5})
 		}

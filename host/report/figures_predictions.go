@@ -133,17 +133,17 @@ func (r *run) confidenceFigure() (figure.Figure, bool) {
 	f.Draw = func(p *plot.Plot, _ float64) {
 		const bins = 20
 		top := 0.0
-		var steps []figure.Curve
-		for _, s := range classifiers {
+		steps := make([]figure.Curve, len(classifiers))
+		for i, s := range classifiers {
 			step := figure.Curve{X: []float64{0}, Y: []float64{0}, Color: s.color, Width: 2, Title: s.name}
-			for i, b := range r.bins(s, bins) {
+			for k, b := range r.bins(s, bins) {
 				share := float64(b.count) / float64(len(r.predictions))
 				top = max(top, share)
-				step.X = append(step.X, float64(i)/bins, float64(i+1)/bins)
+				step.X = append(step.X, float64(k)/bins, float64(k+1)/bins)
 				step.Y = append(step.Y, share, share)
 			}
 			step.X, step.Y = append(step.X, 1), append(step.Y, 0)
-			steps = append(steps, step)
+			steps[i] = step
 		}
 		confidenceAxis(p, "confidence of the prediction")
 		step := max(0.01, figure.Step(top, 5))

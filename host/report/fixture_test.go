@@ -109,9 +109,9 @@ func (f fixture) build(t *testing.T) string {
 	metrics.Pictures.Unlabeled, metrics.Pictures.Test = len(unlabeled), len(predictions)
 	metrics.ZeroShot = zero.Measures()
 	if f.learned {
-		var list []evaluate.Seed
+		list := make([]evaluate.Seed, len(seeds))
 		for i, s := range seeds {
-			list = append(list, evaluate.Seed{Seed: uint64(i + 1), Top1: s.Measures().Top1})
+			list[i] = evaluate.Seed{Seed: uint64(i + 1), Top1: s.Measures().Top1}
 		}
 		metrics.Learned = evaluate.NewLearned(learned.Measures(), list)
 		f.writeTraining(t, dir, chance)
@@ -132,7 +132,8 @@ func (f fixture) build(t *testing.T) string {
 	must(t, err)
 	metrics.PseudoLabels = &measures
 
-	classes := [][]string{{"folder", "name"}}
+	classes := make([][]string, 0, len(names)+1)
+	classes = append(classes, []string{"folder", "name"})
 	for i, name := range names {
 		classes = append(classes, []string{fmt.Sprintf("folder-%d", i), name})
 	}
@@ -142,8 +143,10 @@ func (f fixture) build(t *testing.T) string {
 	writeRows(t, filepath.Join(dir, "classes.csv"), classes)
 	writeRows(t, filepath.Join(dir, "pictures.csv"), rows)
 	writeRows(t, filepath.Join(dir, "skipped.csv"), [][]string{
-		{"path", "reason"}, {"train/hand/broken.jpg", "decoding: unexpected end of data"},
-		{"train/hand/empty.png", "the file is empty"}, {"train/<b>huge</b>.png", "400000000 pixels, more than the limit of 89478485"},
+		{"path", "reason"},
+		{"train/hand/broken.jpg", "decoding: unexpected end of data"},
+		{"train/hand/empty.png", "the file is empty"},
+		{"train/<b>huge</b>.png", "400000000 pixels, more than the limit of 89478485"},
 	})
 	f.writeManifest(t, dir, len(names), metrics.Pictures)
 	return dir
@@ -183,7 +186,8 @@ func (f fixture) writeTraining(t *testing.T, dir string, chance *rand.Rand) {
 	t.Helper()
 	must(t, os.MkdirAll(filepath.Join(dir, "training"), 0o755))
 	for seed := range f.seeds {
-		rows := [][]string{{"epoch", "learning_rate", "loss", "accuracy"}}
+		rows := make([][]string, 0, 51)
+		rows = append(rows, []string{"epoch", "learning_rate", "loss", "accuracy"})
 		for epoch := range 50 {
 			loss := 1.1 + 2.1*math.Exp(-float64(epoch)/9) + chance.NormFloat64()*0.03
 			right := 0.74 - 0.6*math.Exp(-float64(epoch)/8) + chance.NormFloat64()*0.012
@@ -216,8 +220,10 @@ func (f fixture) writeManifest(t *testing.T, dir string, classes int, pictures e
 			map[string]any{"role": "selection", "name": "top-k", "version": "1.0.0", "hash": strings.Repeat("d4", 32), "params": map[string]any{"k": 16}},
 		},
 		"stages": []any{
-			map[string]any{"name": "encode", "seconds": 12.4, "reused": false}, map[string]any{"name": "classify", "seconds": 0.04, "reused": false},
-			map[string]any{"name": "learn", "seconds": 83.2, "reused": false}, map[string]any{"name": "evaluate", "seconds": 0.3, "reused": false},
+			map[string]any{"name": "encode", "seconds": 12.4, "reused": false},
+			map[string]any{"name": "classify", "seconds": 0.04, "reused": false},
+			map[string]any{"name": "learn", "seconds": 83.2, "reused": false},
+			map[string]any{"name": "evaluate", "seconds": 0.3, "reused": false},
 		},
 		"peak_memory_bytes": 1234567890,
 	}

@@ -120,25 +120,24 @@ func (r *run) pseudoLabelShots(limit int) (classes []classShots, more int) {
 // judgedShots are the lists for test pictures with labels.
 func (r *run) judgedShots(limit int) []shotList {
 	final := func(p evaluate.Prediction) (string, float32) { return p.ZeroShot, p.ZeroShotProbability }
-	var lists []shotList
+	lists := make([]shotList, 0, 3)
 	if r.learned() {
 		final = func(p evaluate.Prediction) (string, float32) { return p.Learned, p.LearnedProbability }
-		lists = []shotList{
-			{
+		lists = append(lists,
+			shotList{
 				ID: "improved", Title: "Most improved", Explanation: "zero-shot wrong, learned right; the most confident first",
 				None: "Learning put no picture right.",
 				Shots: r.shots(limit, final, func(p evaluate.Prediction) bool {
 					return p.Label != "" && p.ZeroShot != p.Label && p.Learned == p.Label
 				}),
 			},
-			{
+			shotList{
 				ID: "spoiled", Title: "Newly wrong", Explanation: "zero-shot right, learned wrong; the most confident first",
 				None: "Learning spoiled no picture.",
 				Shots: r.shots(limit, final, func(p evaluate.Prediction) bool {
 					return p.Label != "" && p.ZeroShot == p.Label && p.Learned != p.Label
 				}),
-			},
-		}
+			})
 	}
 	return append(lists, shotList{
 		ID: "mistakes", Title: "Most confident mistakes", Explanation: "of the final classifier; wrong labels show up here, too",

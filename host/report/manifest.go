@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -118,6 +119,13 @@ func (n node) Long() bool {
 
 // Scalar tells whether the value is neither object nor array.
 func (n node) Scalar() bool { return n.Fields == nil && n.Items == nil }
+
+// without leaves out fields that say nothing in a report: the status of a run
+// whose report is being made is "running".
+func (n node) without(keys ...string) node {
+	n.Fields = slices.DeleteFunc(slices.Clone(n.Fields), func(field node) bool { return slices.Contains(keys, field.Key) })
+	return n
+}
 
 // Table tells whether the value is a list of objects.
 func (n node) Table() bool {

@@ -116,7 +116,7 @@ func (r *run) aboutSeeds() string {
 		return "One prompt was learned, so nothing is known of the spread over seeds."
 	}
 	gain := *learned.Top1 - *learned.SeedsMean
-	effect := fmt.Sprintf("adds %s points to that", signed(gain*100, 1))
+	var effect string
 	switch {
 	case math.Abs(gain) < 0.0005:
 		effect = "changes nothing about that"
@@ -156,9 +156,9 @@ func (r *run) aboutClasses() string {
 		return rows[i].Change*float64(rows[i].Count) > rows[j].Change*float64(rows[j].Count)
 	})
 	describe := func(rows []classRow) []string {
-		var names []string
-		for _, row := range rows {
-			names = append(names, fmt.Sprintf("%s (%s points)", row.Class, signed(row.Change*100, 0)))
+		names := make([]string, len(rows))
+		for i, row := range rows {
+			names[i] = fmt.Sprintf("%s (%s points)", row.Class, signed(row.Change*100, 0))
 		}
 		return names
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/upl-host/upl-host/graphs/preprocess"
+	"github.com/upl-host/upl-host/host/evaluate"
 	"github.com/upl-host/upl-host/host/report"
 )
 
@@ -36,6 +37,7 @@ func fixtures() map[string]fixture {
 	return map[string]fixture{
 		"demo":        {name: "glyphs", gain: 0.5, seeds: 4, labels: true, learned: true},
 		"no gain":     {name: "no gain", classes: manyClasses(24), perClass: 20, seeds: 4, labels: true, learned: true},
+		"loss":        {name: "loss", classes: manyClasses(6), perClass: 60, gain: -0.7, seeds: 3, labels: true, learned: true},
 		"no labels":   {name: "no labels", gain: 0.6, seeds: 4, learned: true},
 		"zero-shot":   {name: "zero-shot alone", labels: true},
 		"two classes": {name: "two", classes: []string{"cat", "dog"}, perClass: 60, gain: 0.5, seeds: 1, labels: true, learned: true},
@@ -67,6 +69,11 @@ func TestBuild(t *testing.T) {
 		"no gain": {
 			[]string{"cannot tell from no change"},
 			[]string{"raised the accuracy", "lowered the accuracy"},
+			nil,
+		},
+		"loss": {
+			[]string{"lowered the accuracy from", "points", `class="change worse"`},
+			[]string{"raised the accuracy", `class="change better"`},
 			nil,
 		},
 		"no labels": {
@@ -106,8 +113,31 @@ func TestBuild(t *testing.T) {
 				}
 			}
 			checkIDs(t, page)
+			checkNumbers(t, dir, page)
 			checkFigures(t, dir, want.figures)
 		})
+	}
+}
+
+// checkNumbers looks for the run's main numbers.
+func checkNumbers(t *testing.T, dir, page string) {
+	t.Helper()
+	metrics, err := evaluate.ReadMetrics(filepath.Join(dir, "metrics.json"))
+	must(t, err)
+	shares := map[string]*float64{"zero-shot confidence": metrics.ZeroShot.MeanConfidence, "zero-shot": metrics.ZeroShot.Top1, "pseudo labels": metrics.PseudoLabels.Accuracy}
+	if learned := metrics.Learned; learned != nil {
+		shares["learned"] = learned.Top1
+		if len(learned.Seeds) > 1 {
+			shares["one prompt"] = learned.SeedsMean
+		}
+	}
+	for name, share := range shares {
+		if share == nil {
+			continue
+		}
+		if text := fmt.Sprintf("%.1f\u202f%%", *share*100); !strings.Contains(page, text) {
+			t.Errorf("%s, %s, is not on the page", name, text)
+		}
 	}
 }
 

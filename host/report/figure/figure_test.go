@@ -18,9 +18,9 @@ import (
 )
 
 func labels(ticks plot.ConstantTicks) []string {
-	var list []string
-	for _, tick := range ticks {
-		list = append(list, tick.Label)
+	list := make([]string, len(ticks))
+	for i, tick := range ticks {
+		list[i] = tick.Label
 	}
 	return list
 }
