@@ -49,7 +49,7 @@ func NewCatalogue(options Options) *Catalogue {
 func (c *Catalogue) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var faults []error
+	faults := make([]error, 0, len(c.loaded))
 	for _, l := range c.loaded {
 		faults = append(faults, l.module.Close())
 	}
@@ -105,7 +105,7 @@ func readIn(dir, name string, most int64) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening a plugin: %w", err)
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }() // read only
 	f, err := root.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("opening %s of plugin %s: %w", name, dir, err)

@@ -90,7 +90,7 @@ func (m *Manifest) validate() error {
 	check(m.Entry != "" && m.Entry == filepath.Base(m.Entry) && filepath.IsLocal(m.Entry), "entry %q is not a file of the plugin's folder", m.Entry)
 	check(m.Licence != "", "licence is missing")
 	check(len(m.Policies) > 0, "there are no policies")
-	var seen []string
+	seen := make([]string, 0, len(m.Policies))
 	for i, p := range m.Policies {
 		check(policyName.MatchString(p.Name), "policies[%d]: name %q is not of lower case letters, digits and hyphens", i, p.Name)
 		check(semver.MatchString(p.Version), "policies[%d]: version %q is not of the form 1.2.3", i, p.Version)

@@ -131,7 +131,7 @@ func (p *parameters) allowed(name string) string {
 		says = append(says, types)
 	}
 	if len(d.Enum) > 0 {
-		var values []string
+		values := make([]string, 0, len(d.Enum))
 		for _, v := range d.Enum {
 			values = append(values, fmt.Sprint(v))
 		}

@@ -28,7 +28,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(shipped)
+	defer func() { _ = os.RemoveAll(shipped) }()
 	dir := filepath.Join(shipped, "strategies")
 	command := exec.Command("go", "build", "-trimpath", "-buildmode=c-shared", "-o", filepath.Join(dir, "strategies.wasm"), "../strategies")
 	command.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0", "GOFLAGS=")
@@ -310,7 +310,7 @@ func BenchmarkPolicies(b *testing.B) {
 		p.Values[i*classes+i*7%classes] = 0.5
 	}
 	c := plugins.NewCatalogue(plugins.Options{Folders: []string{shipped}})
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	for _, name := range []string{"top-k", "threshold", "mean", "single"} {
 		policy, err := c.Find(b.Context(), name, "")
 		if err != nil {

@@ -1,7 +1,7 @@
 // Package sdk is the contract between upl-host and the authors of its policies.
 //
 // A policy decides either which pictures get which pseudo labels ([Selection]),
-// or how the probabilities of several models become one matrix ([Ensemble]).
+// or how the probabilities of several models become one matrix ([Combiner]).
 // It is a Go type; a [Policy] value gives it its name, its parameters and the
 // views it needs. A plugin is a main package with one visible list:
 //

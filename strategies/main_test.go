@@ -34,13 +34,13 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(folder)
+	defer func() { _ = os.RemoveAll(folder) }()
 	if err := build(filepath.Join(folder, "strategies")); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	catalogue = plugins.NewCatalogue(plugins.Options{Folders: []string{folder}})
-	defer catalogue.Close()
+	defer func() { _ = catalogue.Close() }()
 	return m.Run()
 }
 
@@ -151,7 +151,7 @@ func TestGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 			rows, classes := p.Shape[1], p.Shape[2]
-			var models [][]float32
+			models := make([][]float32, 0, p.Shape[0])
 			for m := range p.Shape[0] {
 				models = append(models, values[m*rows*classes:(m+1)*rows*classes])
 			}
@@ -206,7 +206,7 @@ func expected(t *testing.T, golden map[string]array.Array, prefix string) []plug
 	if err := cmp.Or(err1, err2, err3); err != nil {
 		t.Fatal(err)
 	}
-	var labels []plugins.Label
+	labels := make([]plugins.Label, 0, len(rows))
 	for i, row := range rows {
 		labels = append(labels, plugins.Label{Row: row, Class: classes[i], Weight: weights[i]})
 	}
@@ -227,7 +227,7 @@ func average(models [][]float32) []float32 {
 
 // probabilities draws rows of few distinct values, so that ties are common.
 func probabilities(t *rapid.T, rows, classes int) []float32 {
-	var out []float32
+	out := make([]float32, 0, rows*classes)
 	for range rows {
 		parts := rapid.SliceOfN(rapid.IntRange(0, 3), classes, classes).Draw(t, "parts")
 		sum := 0
@@ -287,9 +287,6 @@ func TestSelectionsAgainstReference(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		classes := rapid.IntRange(1, 6).Draw(t, "classes")
 		p := probabilities(t, rapid.IntRange(0, 40).Draw(t, "rows"), classes)
-		if p == nil {
-			p = []float32{}
-		}
 		in := input(classes, p, p)
 		in.BatchRows = rapid.SampledFrom([]int{0, 1, 7}).Draw(t, "batch")
 		in.Threads = rapid.IntRange(1, 4).Draw(t, "threads")

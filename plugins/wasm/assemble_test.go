@@ -2,6 +2,7 @@ package wasm_test
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 )
 
@@ -95,11 +96,7 @@ func (g guest) assemble() []byte {
 	if g.foreign != nil {
 		importList = append(importList, g.foreign)
 	}
-	var names []string
-	for name := range bodies {
-		names = append(names, name)
-	}
-	slices.Sort(names)
+	names := slices.Sorted(maps.Keys(bodies))
 	for i, name := range names {
 		functions = append(functions, typeOf(name))
 		exportList = append(exportList, slices.Concat(text(name), []byte{0}, uleb(uint32(len(imports)+i))))

@@ -32,14 +32,14 @@ func TestGoGuest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer m.Close()
+	closing(t, m)
 	began := time.Now()
 	warm, err := wasm.Load(t.Context(), code, wasm.Options{CacheDir: cache})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("loaded again within %v", time.Since(began))
-	defer warm.Close()
+	closing(t, warm)
 	policies, err := warm.Describe(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -110,6 +110,14 @@ func TestGoGuest(t *testing.T) {
 	if d := cmp.Diff(first, second); err != nil || d != "" {
 		t.Errorf("two runs differ: %v\n%s", err, d)
 	}
+}
+
+func closing(t *testing.T, m *wasm.Module) {
+	t.Cleanup(func() {
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // TestCacheDir refuses a folder that others could write to.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -31,12 +32,12 @@ func data() session.Input {
 }
 
 // run loads a module and runs its first policy.
-func run(ctx context.Context, code []byte, in session.Input) (session.Selection, error) {
+func run(ctx context.Context, code []byte, in session.Input) (_ session.Selection, err error) {
 	m, err := wasm.Load(ctx, code, wasm.Options{Describe: 200 * time.Millisecond})
 	if err != nil {
 		return session.Selection{}, err
 	}
-	defer m.Close()
+	defer func() { err = errors.Join(err, m.Close()) }()
 	policies, err := m.Describe(ctx)
 	if err != nil {
 		return session.Selection{}, err
@@ -190,18 +191,11 @@ func TestHostile(t *testing.T) {
 }
 
 func sameKind(err, want error) bool {
-	switch want := want.(type) {
-	case *session.LimitError:
-		var e *session.LimitError
-		return errors.As(err, &e) && e.Limit == want.Limit
-	case *session.ProtocolError:
-		return errors.As(err, new(*session.ProtocolError))
-	case *session.TrapError:
-		return errors.As(err, new(*session.TrapError))
-	case *session.GuestError:
-		return errors.As(err, new(*session.GuestError))
+	var limit, wanted *session.LimitError
+	if errors.As(want, &wanted) {
+		return errors.As(err, &limit) && limit.Limit == wanted.Limit
 	}
-	return false
+	return errors.As(err, reflect.New(reflect.TypeOf(want)).Interface())
 }
 
 // TestCancel stops a run from outside.

@@ -130,7 +130,7 @@ func (m *Module) checkSignatures() error {
 	for _, f := range m.compiled.ImportedFunctions() {
 		module, name, _ := f.Import()
 		for _, host := range hostFunctions {
-			if host.module == module && host.name == name && !host.signature.equal(f) {
+			if host.module == module && host.name == name && !host.equal(f) {
 				return refused("it imports %s of %s with another signature than %v -> %v", name, module, host.params, host.results)
 			}
 		}

@@ -34,7 +34,7 @@ func (r *run) breach(code sdk.Code, err error) error {
 // take counts bytes of output; it fails beyond the limit.
 func (r *run) take(bytes int) error {
 	const line = 32 // what an empty line costs the host
-	if r.output += int64(bytes) + line; r.output > r.limits.Output {
+	if r.said += int64(bytes) + line; r.said > r.limits.Output {
 		return r.breach(sdk.CodeLimit, &LimitError{Limit: LimitOutput, Detail: fmt.Sprintf("more than %d bytes of log and metrics", r.limits.Output)})
 	}
 	return nil
@@ -66,6 +66,9 @@ func (r *run) Metric(name string, value float64) error {
 	}
 	if name == "" || strings.ContainsFunc(name, func(c rune) bool { return !unicode.IsPrint(c) || c == unicode.ReplacementChar }) {
 		return refuse(sdk.CodeInvalid, "metric name %q", name)
+	}
+	if math.IsNaN(value) || math.IsInf(value, 0) {
+		return refuse(sdk.CodeInvalid, "metric %s is %v", name, value)
 	}
 	r.record.Metrics = append(r.record.Metrics, Metric{name, r.round, value})
 	return nil

@@ -178,11 +178,17 @@ func (r *run) load(i int, b *batch) error {
 func (r *run) mean(b *batch) {
 	models := len(r.in.Models)
 	out := b.sources[models].rows
-	for i := range out {
-		var sum float64
+	var sums [1024]float64
+	for from := 0; from < len(out); from += len(sums) {
+		part := out[from:min(from+len(sums), len(out))]
+		clear(sums[:])
 		for m := range models {
-			sum += float64(b.sources[m].rows[i])
+			for i, p := range b.sources[m].rows[from : from+len(part)] {
+				sums[i] += float64(p)
+			}
 		}
-		out[i] = float32(sum / float64(models))
+		for i := range part {
+			part[i] = float32(sums[i] / float64(models))
+		}
 	}
 }

@@ -86,14 +86,17 @@ func Combine(ctx context.Context, policy Description, in Input, emit func(first 
 	if err != nil {
 		return r.record, err
 	}
-	r.out = emit
+	r.output = make([]float32, int(r.dataset.BatchRows)*r.classes)
 	err = r.pass(ctx, nil, func(b *batch) error {
 		r.stage, r.current, r.combined = combining, b, 0
 		err := r.call(ctx, "upl_combine", func(ctx context.Context) error { return guest.Combine(ctx, b.first, b.rows) })
-		if err == nil && r.combined != b.rows {
-			err = &ProtocolError{fmt.Sprintf("upl_combine gave %d of the %d rows from %d on", r.combined, b.rows, b.first)}
+		if err != nil {
+			return err
 		}
-		return err
+		if r.combined != b.rows {
+			return &ProtocolError{fmt.Sprintf("upl_combine gave %d of the %d rows from %d on", r.combined, b.rows, b.first)}
+		}
+		return emit(b.first, r.output[:b.rows*r.classes])
 	})
 	return r.record, err
 }
@@ -129,11 +132,10 @@ type run struct {
 	random  *rand.ChaCha8
 
 	labels   []Label
-	combined int // rows of the current batch that were emitted
-	scratch  []float32
-	out      func(first int, rows []float32) error
+	output   []float32 // of the current batch, in an ensemble
+	combined int       // rows of it that were emitted
 	record   Record
-	output   int64
+	said     int64 // bytes of log and metrics
 }
 
 func newRun(policy *Description, in *Input, kind sdk.Kind) (*run, error) {

@@ -225,7 +225,8 @@ func TestViews(t *testing.T) {
 		check(5, column[i] == second[i][4], i)
 	}
 	for c := range classes {
-		var predicted, all []int
+		all := make([]int, 0, rows)
+		var predicted []int
 		for i := range rows {
 			if all = append(all, i); byProbability(ensemble[i])[0] == c {
 				predicted = append(predicted, i)
@@ -245,7 +246,7 @@ func TestViews(t *testing.T) {
 		check(8, slices.Equal(sums[:1+classes], want), c)
 		check(9, records[float64](t, got[9])[0] == rows, "count")
 	}
-	var confidences []float64
+	confidences := make([]float64, 0, rows)
 	for i := range rows {
 		confidences = append(confidences, float64(slices.Max(ensemble[i])))
 	}
@@ -315,6 +316,7 @@ func TestRefusals(t *testing.T) {
 		"emit combined":       {sdk.CodeState, func(h sdk.Host) error { return h.Emit(sdk.EmitCombined, nil) }},
 		"soft labels":         {sdk.CodeNotSupported, func(h sdk.Host) error { return h.Emit(sdk.EmitSoft, nil) }},
 		"no such view":        {sdk.CodeRange, func(h sdk.Host) error { _, err := h.ReadView(5, 0, 0, nil); return err }},
+		"metric's value":      {sdk.CodeInvalid, func(h sdk.Host) error { return h.Metric("a", math.NaN()) }},
 		"metric's name":       {sdk.CodeInvalid, func(h sdk.Host) error { return h.Metric("a\x1b[2J", 1) }},
 	}
 	in := input(20, 3)
@@ -547,6 +549,32 @@ func TestLimits(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// FuzzEmit gives the host records that may be anything.
+func FuzzEmit(f *testing.F) {
+	f.Add(int32(sdk.EmitHard), label(1, 2))
+	f.Add(int32(sdk.EmitHard), label(1, 2)[:20])
+	f.Add(int32(sdk.EmitCombined), append(label(0, 1<<31), 1))
+	ensemble := description
+	ensemble.Kind = sdk.KindEnsemble
+	f.Fuzz(func(t *testing.T, kind int32, b []byte) {
+		emit := func(h sdk.Host) error { return h.Emit(sdk.EmitKind(kind), b) }
+		g := &guest{
+			end:     func(h sdk.Host, _ int) (bool, error) { return false, emit(h) },
+			combine: func(h sdk.Host, _, _ int) error { return emit(h) },
+		}
+		in := input(4, 3)
+		s, err := session.Select(t.Context(), description, in, g.start)
+		if err == nil && len(s.Labels) != len(b)/sdk.SizeLabel {
+			t.Errorf("%d labels of %d bytes", len(s.Labels), len(b))
+		}
+		in.Ensemble = nil
+		_, err = session.Combine(t.Context(), ensemble, in, func(int, []float32) error { return nil }, g.start)
+		if err == nil && len(b) != sdk.SizeCombined+4*12 {
+			t.Errorf("%d bytes were taken for all probabilities", len(b))
+		}
+	})
 }
 
 func BenchmarkClassTopK(b *testing.B) {
