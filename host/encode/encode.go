@@ -145,10 +145,11 @@ func encodeBatches(ctx context.Context, prepared <-chan *batch, files []string, 
 			result.Skipped = append(result.Skipped, Skipped{Index: b.first + i, Reason: reason})
 		}
 		for m := range models {
-			if err := b.encode(ctx, m, models[m], files, options.BatchSize); err != nil {
+			n, err := b.encode(ctx, m, models[m], files, options.BatchSize)
+			if err != nil {
 				return err
 			}
-			result.Encoded[m] += len(b.rows[m])
+			result.Encoded[m] += n
 		}
 		options.Progress(b.first + len(b.keys))
 		if time.Since(flushed) > options.FlushEvery {
@@ -234,24 +235,28 @@ func (b *batch) assign(models []Model, batchSize int) [][][]float32 {
 	return slots
 }
 
-func (b *batch) encode(ctx context.Context, m int, model Model, files []string, batchSize int) error {
+// encode puts the features of the batch's pictures into a model's cache and
+// returns how many.
+func (b *batch) encode(ctx context.Context, m int, model Model, files []string, batchSize int) (int, error) {
 	if len(b.rows[m]) == 0 {
-		return nil
+		return 0, nil
 	}
 	features, err := model.Tower.EncodeImage(ctx, b.pixels[m], batchSize)
 	if err != nil {
-		return fmt.Errorf("encoding pictures %d to %d with model %s: %w", b.first+1, b.first+len(b.keys), model.Name, err)
+		return 0, fmt.Errorf("encoding pictures %d to %d with model %s: %w", b.first+1, b.first+len(b.keys), model.Name, err)
 	}
+	n := 0
 	for row, i := range b.rows[m] {
 		if b.failed[i] != nil {
 			continue
 		}
 		if err := features.Slice(row, row+1).CheckFinite(); err != nil {
-			return &PictureError{File: files[b.first+i], Err: fmt.Errorf("features of model %s: %w", model.Name, err)}
+			return n, &PictureError{File: files[b.first+i], Err: fmt.Errorf("features of model %s: %w", model.Name, err)}
 		}
 		model.Cache.Put(b.keys[i], features.Row(row))
+		n++
 	}
-	return nil
+	return n, nil
 }
 
 // parallel calls do(0) .. do(n-1), at most `workers` at once.
