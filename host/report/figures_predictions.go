@@ -212,8 +212,9 @@ func (r *run) confusionFigure(learned bool) (figure.Figure, bool) {
 	classes, counts := r.confusedClasses(), r.confusions(s)
 	cell := max(11.0, min(36, 300/float64(len(classes))))
 	return figure.Figure{
-		Name: name, Title: "Confusion, " + s.name, YLabel: "label",
+		Name: name, Title: "Confusion, " + s.name, YLabel: "label; the darker, the larger its share of the label's pictures",
 		Alt:   fmt.Sprintf("Rows are labels, columns predictions, of %d classes; darker is a larger share of the label.", len(classes)),
+		Keys:  []figure.Key{{Label: "right", Color: figure.Learned, Shape: figure.Box}, {Label: "wrong", Color: figure.Wrong, Shape: figure.Box}},
 		Width: figure.Half, Height: 140 + cell*float64(len(classes)),
 		Draw: func(p *plot.Plot, width float64) { drawConfusion(p, classes, counts, width) },
 	}, true
@@ -262,7 +263,7 @@ func drawConfusion(p *plot.Plot, classes []string, counts map[[2]string]int, wid
 	p.X.Tick.Marker, p.Y.Tick.Marker = columns, figure.Names(names)
 	p.X.Tick.Label.Rotation = math.Pi / 2
 	p.X.Tick.Label.XAlign, p.X.Tick.Label.YAlign = draw.XRight, draw.YCenter
-	p.X.Tick.Length = 0
+	p.X.Tick.Length = 3
 	p.X.Tick.Label.Font.Size, p.Y.Tick.Label.Font.Size = 10.5, 10.5
 	p.X.Label.Text = "prediction"
 	p.Add(cells, numbers)

@@ -60,6 +60,7 @@ const (
 const (
 	margin    = 6 // at the top, the bottom and the right
 	leftEdge  = 1
+	padding   = 14 // around a figure that stands alone
 	rowHeight = 18
 	keyWidth  = 18
 	keyGap    = 16
@@ -75,10 +76,11 @@ func (f Figure) Inline(width float64) string {
 // File returns the figure as an SVG document that needs nothing else.
 func (f Figure) File() []byte {
 	body, w, h := f.draw(f.Width, true)
+	view := number(-padding) + " " + number(-padding) + " " + number(w+2*padding) + " " + number(h+2*padding)
 	var out bytes.Buffer
-	fmt.Fprintf(&out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" aria-label=\"%s\" viewBox=\"0 0 %s %s\" width=\"%s\" height=\"%s\" font-family=\"%s\">\n",
-		html.EscapeString(printable(f.Title+". "+f.Alt)), number(w), number(h), number(w), number(h), html.EscapeString(fontFamily))
-	fmt.Fprintf(&out, "<style>\n%s</style>\n<rect width=\"100%%\" height=\"100%%\" %s/>\n%s</svg>\n", Stylesheet(), paint("fill", "f", Paper), body)
+	fmt.Fprintf(&out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" aria-label=\"%s\" viewBox=\"%s\" width=\"%s\" height=\"%s\" font-family=\"%s\">\n",
+		html.EscapeString(printable(f.Title+". "+f.Alt)), view, number(w+2*padding), number(h+2*padding), html.EscapeString(fontFamily))
+	fmt.Fprintf(&out, "<style>\n%s</style>\n<rect x=\"%s\" y=\"%s\" width=\"100%%\" height=\"100%%\" %s/>\n%s</svg>\n", Stylesheet(), number(-padding), number(-padding), paint("fill", "f", Paper), body)
 	return out.Bytes()
 }
 
