@@ -255,6 +255,52 @@ func TestViews(t *testing.T) {
 	check(10, quantiles[0] == confidences[0] && quantiles[5] == confidences[50] && quantiles[10] == confidences[100], quantiles)
 }
 
+func TestQuantile(t *testing.T) {
+	// Largest probabilities 0.5, 0.625, 0.75, 0.875: an eighth apart.
+	p := sdktest.Matrix{C: 2, Values: []float32{0.25, 0.75, 0.5, 0.5, 0.875, 0.125, 0.375, 0.625}}
+	in := session.Input{Ensemble: p, Models: []session.Probabilities{p}, ClassNames: []string{"a", "b"}}
+	specs := []sdk.ViewSpec{{Kind: sdk.ViewQuantile, Model: sdk.Ensemble, M: 6}, {Kind: sdk.ViewQuantile, Model: 0, M: 2, Class: sdk.QuantileMargin}}
+	got := views(t, in, specs, map[int]int{0: 7, 1: 3})
+	want := []float64{0.5, 0.5625, 0.625, 0.6875, 0.75, 0.8125, 0.875}
+	if q := records[float64](t, got[0]); !slices.Equal(q, want) {
+		t.Errorf("%v, not %v", q, want)
+	}
+	if q := records[float64](t, got[1]); !slices.Equal(q, []float64{0, 0.375, 0.75}) {
+		t.Errorf("of margins: %v", q)
+	}
+	in.Ensemble, in.Models = sdktest.Matrix{C: 2}, []session.Probabilities{sdktest.Matrix{C: 2}}
+	if q := records[float64](t, views(t, in, specs, map[int]int{0: 7, 1: 3})[0]); !math.IsNaN(q[0]) || !math.IsNaN(q[6]) {
+		t.Errorf("of no rows: %v", q)
+	}
+}
+
+// TestViewsOfARound opens a view in each round: it is gone in the next.
+func TestViewsOfARound(t *testing.T) {
+	open := func(h sdk.Host) (int32, error) {
+		return h.OpenView(sdk.ViewSpec{Size: sdk.SizeViewSpec, Kind: sdk.ViewClassMean, Model: sdk.Ensemble})
+	}
+	g := &guest{
+		configure: func(h sdk.Host) error { _, err := open(h); return err },
+		begin: func(h sdk.Host, round int) error {
+			if handle, err := open(h); handle != 1 || err != nil {
+				return fmt.Errorf("handle %d: %w", handle, err)
+			}
+			return nil
+		},
+		end: func(h sdk.Host, round int) (bool, error) {
+			a, err1 := read(h, 0, 0, 3)
+			b, err2 := read(h, 1, 0, 3)
+			if !slices.Equal(a, b) {
+				return false, errors.New("two views of the same differ")
+			}
+			return round < 2, errors.Join(err1, err2)
+		},
+	}
+	if _, err := session.Select(t.Context(), description, input(20, 3), g.start); err != nil {
+		t.Error(err)
+	}
+}
+
 func plainRows(p session.Probabilities) [][]float32 {
 	m := p.(sdktest.Matrix)
 	return slices.Collect(slices.Chunk(m.Values, m.C))
@@ -519,6 +565,7 @@ func TestUnusableInput(t *testing.T) {
 		},
 	} {
 		in := input(20, 3)
+		in.BatchRows = 2
 		change(&in)
 		if _, err := session.Select(t.Context(), description, in, nothing.start); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%v does not say %q", err, says)
