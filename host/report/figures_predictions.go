@@ -212,7 +212,7 @@ func (r *run) confusionFigure(learned bool) (figure.Figure, bool) {
 	classes, counts := r.confusedClasses(), r.confusions(s)
 	cell := max(11.0, min(36, 300/float64(len(classes))))
 	return figure.Figure{
-		Name: name, Title: "Confusion, " + s.name, YLabel: "label; the stronger the colour, the larger the share of the label's pictures",
+		Name: name, Title: "Confusion, " + s.name, YLabel: "label; stronger colour: larger share of its pictures",
 		Alt:   fmt.Sprintf("Rows are labels, columns predictions, of %d classes; a stronger colour is a larger share of the label.", len(classes)),
 		Keys:  []figure.Key{{Label: "right", Color: figure.Learned, Shape: figure.Box}, {Label: "wrong", Color: figure.Wrong, Shape: figure.Box}},
 		Width: figure.Half, Height: 140 + cell*float64(len(classes)),
