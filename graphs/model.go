@@ -37,7 +37,8 @@ type Options struct {
 	// Device is auto (a GPU if TensorFlow has one), cpu, gpu or gpu:N.
 	// With gpu, a machine without one is an error. Empty means auto.
 	Device string
-	// Threads is the number of threads within and between ops; 0 leaves it to TensorFlow.
+	// Threads is the number of threads within and between ops; 0 leaves it to
+	// TensorFlow. Results do not depend on it: for that, 1 is taken as 2 within ops.
 	Threads int
 }
 

@@ -336,7 +336,10 @@ func TestThreads(t *testing.T) {
 		printResults(t, n)
 		return
 	}
-	dir := exported(t)
+	dir := filepath.Join(t.TempDir(), "model")
+	if err := export.Write(t.Context(), dir, export.Random("wide", wide(), 1), false); err != nil {
+		t.Fatal(err)
+	}
 	outputs := make([][]byte, 2)
 	for i, n := range []string{"1", "3"} {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestThreads$")
@@ -355,6 +358,16 @@ func TestThreads(t *testing.T) {
 	}
 }
 
+// wide are towers of a published model's widths: in narrow ones no sum is long
+// enough to be cut.
+func wide() clip.Architecture {
+	return clip.Architecture{
+		EmbeddingWidth: 512, ImageSize: 64, ViT: &clip.ViT{Width: 768, Layers: 1, Heads: 12, Patch: 16, MLPWidth: 3072},
+		Text:             clip.Text{ContextLength: 77, Vocabulary: 49408, Width: 512, Layers: 1, Heads: 8, MLPWidth: 2048},
+		LayerNormEpsilon: clip.DefaultLayerNormEpsilon,
+	}
+}
+
 func printResults(t *testing.T, threads int) {
 	t.Helper()
 	m := open(t, os.Getenv("UPL_TEST_MODEL"), graphs.Options{Threads: threads})
@@ -362,10 +375,22 @@ func printResults(t *testing.T, threads int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	vectors, tokens := prompts()
-	targets := array.NewMatrix(8, 2)
+	const classes = 24
+	vectors := array.NewMatrix(16, 512)
+	for i := range vectors.Data {
+		vectors.Data[i] = float32(i%7-3) / 100
+	}
+	rows := make([][]int32, classes)
+	for c := range rows {
+		rows[c] = []int32{49406}
+		for k := range vectors.Rows {
+			rows[c] = append(rows[c], int32(-1-k))
+		}
+		rows[c] = append(rows[c], int32(1000+c), 49407)
+	}
+	tokens, targets := graphs.PadTokens(rows), array.NewMatrix(8, classes)
 	for i := range 8 {
-		targets.Row(i)[i%2] = 1
+		targets.Row(i)[i] = 1
 	}
 	g, err := m.PromptGradient(t.Context(), vectors, tokens, images, targets, 100)
 	if err != nil {

@@ -16,12 +16,11 @@ import (
 	"github.com/upl-host/upl-host/graphs/array"
 )
 
-// shardSize is where a shard of the variables is full, in bytes.
-const shardSize = 256 << 20
+const defaultShardSize = 256 << 20
 
 // writeBundle writes the variables' values shard by shard, as TensorFlow's own
 // SaveV2 does, and merges the shards' indices.
-func writeBundle(ctx context.Context, dir string, variables []Variable) error {
+func writeBundle(ctx context.Context, dir string, m Model) error {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
 	}
@@ -30,7 +29,11 @@ func writeBundle(ctx context.Context, dir string, variables []Variable) error {
 		return err
 	}
 	var prefixes []string
-	for _, shard := range shards(variables) {
+	size := m.ShardSize
+	if size == 0 {
+		size = defaultShardSize
+	}
+	for _, shard := range shards(m.Variables, size) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -50,13 +53,13 @@ func writeBundle(ctx context.Context, dir string, variables []Variable) error {
 	return os.RemoveAll(parts)
 }
 
-// shards cuts the variables into runs of at most shardSize bytes, each of one variable at least.
-func shards(variables []Variable) [][]Variable {
+// shards cuts the variables into runs of at most limit bytes, each of one variable at least.
+func shards(variables []Variable, limit int) [][]Variable {
 	var all [][]Variable
 	first, bytes := 0, 0
 	for i, v := range variables {
 		size := 4 * elements(v.Shape)
-		if i > first && bytes+size > shardSize {
+		if i > first && bytes+size > limit {
 			all = append(all, variables[first:i])
 			first, bytes = i, 0
 		}

@@ -46,7 +46,9 @@ func good() ([]float32, error) { return []float32{2, 3}, nil }
 
 func TestWriteAndLoad(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "below", "model")
-	if err := savedmodel.Write(t.Context(), dir, double(good)); err != nil {
+	m := double(good)
+	m.ShardSize = 1
+	if err := savedmodel.Write(t.Context(), dir, m); err != nil {
 		t.Fatal(err)
 	}
 	signatures, err := graphs.Signatures(dir)
@@ -76,6 +78,10 @@ func TestWriteAndLoad(t *testing.T) {
 	}
 	if d := cmp.Diff([][]float32{{12, 23}, {10, 17}}, out[0].Value()); d != "" {
 		t.Error(d)
+	}
+	shards, err := filepath.Glob(filepath.Join(dir, "variables", "variables.data-*-of-00002"))
+	if err != nil || len(shards) != 2 {
+		t.Errorf("shards %v, %v", shards, err)
 	}
 	if note, err := os.ReadFile(filepath.Join(dir, savedmodel.ExtraFolder, "note.txt")); err != nil || string(note) != "a note" {
 		t.Errorf("%q, %v", note, err)

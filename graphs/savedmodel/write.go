@@ -31,6 +31,9 @@ type Model struct {
 	Extra func(dir string) error
 	// Overwrite replaces a SavedModel that is there already.
 	Overwrite bool
+	// ShardSize is about how many bytes of variables are held in memory at once,
+	// and are in one of the folder's files; 0: 256 MB.
+	ShardSize int
 }
 
 // Signature names the tensors of one entry point.
@@ -51,7 +54,7 @@ type Variable struct {
 const predictMethod = "tensorflow/serving/predict"
 
 // Write writes the folder, whole or not at all; equal models give equal bytes.
-// It holds no more than a shard of the variables in memory (256 MB, or the
+// It holds no more than a shard of the variables in memory (m.ShardSize, or the
 // largest variable). Where dir exists the error is ErrExists, unless it is a
 // SavedModel and m.Overwrite is set.
 func Write(ctx context.Context, dir string, m Model) error {
@@ -96,7 +99,10 @@ func checkTarget(dir string, overwrite bool) error {
 
 // fill writes the folder's content.
 func fill(ctx context.Context, dir string, m Model) error {
-	saver := addSaver(m.Scope, m.Variables)
+	var saver *saved.SaverDef
+	if len(m.Variables) > 0 { // SaveV2 takes no empty list, and loaders need none
+		saver = addSaver(m.Scope, m.Variables)
+	}
 	meta := &saved.MetaGraphDef{
 		MetaInfoDef:  &saved.MetaGraphDef_MetaInfoDef{Tags: []string{Tag}, TensorflowVersion: tf.Version(), StrippedDefaultAttrs: false},
 		SaverDef:     saver,
@@ -124,8 +130,10 @@ func fill(ctx context.Context, dir string, m Model) error {
 	if err := os.WriteFile(filepath.Join(dir, graphFile), raw, 0o644); err != nil {
 		return err
 	}
-	if err := writeBundle(ctx, filepath.Join(dir, variableFolder), m.Variables); err != nil {
-		return fmt.Errorf("writing the variables: %w", err)
+	if len(m.Variables) > 0 {
+		if err := writeBundle(ctx, filepath.Join(dir, variableFolder), m); err != nil {
+			return fmt.Errorf("writing the variables: %w", err)
+		}
 	}
 	if m.Extra == nil {
 		return nil
