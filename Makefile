@@ -56,20 +56,16 @@ bin/upl-host:
 lib/upl-host/upl-host-tensorflow: tensorflow
 	$(GO) build -trimpath -tags tensorflow -ldflags '$(ldflags)' -o $@ ./cmd/upl-host
 
+# The same sources give the same bytes, wherever they are built: operators pin them.
 .PHONY: lib/upl-host/plugins/strategies/strategies.wasm
 lib/upl-host/plugins/strategies/strategies.wasm:
 	@mkdir -p $(@D)
-	GOOS=wasip1 GOARCH=wasm GOFLAGS= $(GO) build -trimpath -buildmode=c-shared -ldflags '-s' -o $@ ./strategies
+	GOOS=wasip1 GOARCH=wasm CGO_ENABLED=0 GOFLAGS= $(GO) build -trimpath -buildvcs=false -buildmode=c-shared -ldflags=-buildid= -o $@ ./strategies
 	cp strategies/upl-plugin.yaml $(@D)/
 
 .PHONY: install
 install: build ## install below PREFIX (default /usr/local), TensorFlow's library included
-	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/lib/upl-host/tensorflow' '$(DESTDIR)$(PREFIX)/lib/upl-host/plugins/strategies'
-	install -m 755 bin/upl-host '$(DESTDIR)$(PREFIX)/bin/'
-	install -m 755 lib/upl-host/upl-host-tensorflow '$(DESTDIR)$(PREFIX)/lib/upl-host/'
-	install -m 644 lib/upl-host/plugins/strategies/* '$(DESTDIR)$(PREFIX)/lib/upl-host/plugins/strategies/'
-	install -m 644 .deps/link/libtensorflow.so '$(DESTDIR)$(PREFIX)/lib/upl-host/tensorflow/libtensorflow_cc.so.2'
-	install -m 644 .deps/link/libtensorflow_framework.so '$(DESTDIR)$(PREFIX)/lib/upl-host/tensorflow/libtensorflow_framework.so.2'
+	DESTDIR='$(DESTDIR)' .ci/install '$(PREFIX)'
 
 .PHONY: test
 test: build tools ## lint, then all tests: units, TensorFlow, WASM, the built programs, the report in Chromium

@@ -2,11 +2,8 @@ package host
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"net/http"
-	"os"
 
 	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/graphs/preprocess"
@@ -153,32 +150,10 @@ func (r *run) report(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	limits := preprocess.Limits{Pixels: r.config.Dataset.MaxPixels}
-	err := report.Build(ctx, r.folder.Path, report.Options{
-		Gallery:   r.config.Report.Gallery,
-		Thumbnail: func(file string) (string, error) { return thumbnail(file, limits) },
-	})
+	err := report.Build(ctx, r.folder.Path, report.Options{Gallery: r.config.Report.Gallery, Thumbnail: report.Thumbnails(limits)})
 	if err != nil {
 		return nil, err
 	}
 	task.Set(1)
 	return []string{reportName}, nil
-}
-
-// thumbnailSide is the longer side of the gallery's pictures, in pixels.
-const thumbnailSide = 96
-
-func thumbnail(file string, limits preprocess.Limits) (string, error) {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return "", err
-	}
-	picture, err := preprocess.Decode(data, limits)
-	if err != nil {
-		return "", err
-	}
-	small, err := preprocess.Thumbnail(picture, thumbnailSide)
-	if err != nil {
-		return "", err
-	}
-	return "data:" + http.DetectContentType(small) + ";base64," + base64.StdEncoding.EncodeToString(small), nil
 }

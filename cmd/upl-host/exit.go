@@ -50,10 +50,10 @@ func exitCode(err error) int {
 		errors.Is(err, safetensors.ErrFormat), errors.Is(err, savedmodel.ErrFormat):
 		return exitIntegrity
 	case is[*usageError](err), is[*host.UsageError](err), is[*config.Error](err), is[*dataset.Error](err),
-		is[*plugins.NotFoundError](err), is[*plugins.ParameterError](err), is[*plugins.ManifestError](err),
+		is[*plugins.NotFoundError](err), is[*plugins.ParameterError](err),
 		is[*graphs.NoDeviceError](err), errors.Is(err, graphs.ErrConfig), errors.Is(err, graphs.ErrContract):
 		return exitUsage
-	case is[*plugins.GuestError](err), is[*plugins.TrapError](err), is[*plugins.ProtocolError](err), is[*plugins.DataError](err):
+	case is[*plugins.ManifestError](err), is[*plugins.GuestError](err), is[*plugins.TrapError](err), is[*plugins.ProtocolError](err), is[*plugins.DataError](err):
 		return exitPlugin
 	}
 	return exitFailure
