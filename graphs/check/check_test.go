@@ -3,6 +3,7 @@
 package check_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/upl-host/upl-host/graphs"
 	"github.com/upl-host/upl-host/graphs/array"
@@ -20,10 +21,11 @@ import (
 	"github.com/upl-host/upl-host/graphs/savedmodel"
 )
 
-// exported returns the folder of a golden checkpoint, exported, and its expected values.
+// exported returns the folder of a golden checkpoint, exported, and its expected
+// values. UPL_GOLDEN may name a folder of golden files with CLIP's whole vocabulary.
 func exported(t *testing.T, file string) (dir string, expected map[string]array.Array) {
 	t.Helper()
-	path := filepath.Join("..", "testdata", "golden-small", file)
+	path := filepath.Join(cmp.Or(os.Getenv("UPL_GOLDEN"), filepath.Join("..", "testdata", "golden-small")), file)
 	dir = filepath.Join(t.TempDir(), "model")
 	if err := export.Checkpoint(t.Context(), path, dir, false); err != nil {
 		t.Fatal(err)
@@ -101,7 +103,7 @@ func TestReferenceThatDiffers(t *testing.T) {
 		}
 	}
 	want := []string{"image_features", "text_features", "prompt_features", "loss_middle", "gradient_front", "gradient_soft"}
-	if d := cmp.Diff(want, wrong); d != "" || report.OK() {
+	if d := gocmp.Diff(want, wrong); d != "" || report.OK() {
 		t.Errorf("report.OK() is %v; %s", report.OK(), d)
 	}
 }
