@@ -106,9 +106,16 @@ func processorFeatures() []string {
 		name string
 		has  bool
 	}{
-		{"AVX", cpu.X86.HasAVX}, {"AVX2", cpu.X86.HasAVX2}, {"FMA", cpu.X86.HasFMA}, {"AVX512F", cpu.X86.HasAVX512F},
-		{"AVX512_VNNI", cpu.X86.HasAVX512VNNI}, {"AVX512_BF16", cpu.X86.HasAVX512BF16}, {"AMX_TILE", cpu.X86.HasAMXTile},
-		{"AMX_BF16", cpu.X86.HasAMXBF16}, {"ASIMD", cpu.ARM64.HasASIMD}, {"SVE", cpu.ARM64.HasSVE},
+		{"AVX", cpu.X86.HasAVX},
+		{"AVX2", cpu.X86.HasAVX2},
+		{"FMA", cpu.X86.HasFMA},
+		{"AVX512F", cpu.X86.HasAVX512F},
+		{"AVX512_VNNI", cpu.X86.HasAVX512VNNI},
+		{"AVX512_BF16", cpu.X86.HasAVX512BF16},
+		{"AMX_TILE", cpu.X86.HasAMXTile},
+		{"AMX_BF16", cpu.X86.HasAMXBF16},
+		{"ASIMD", cpu.ARM64.HasASIMD},
+		{"SVE", cpu.ARM64.HasSVE},
 	} {
 		if f.has {
 			features = append(features, f.name)

@@ -115,7 +115,7 @@ func (r *run) encoders(union []int, limits preprocess.Limits) (models []encode.M
 		if err != nil {
 			return models, err
 		}
-		place := filepath.Join(r.config.Cache.Dir, "features", digest(b.Key(), fmt.Sprint(limits))[:32])
+		place := filepath.Join(r.config.Cache.Dir, "features", digest(b.Key(), fmt.Sprint(limits, r.config.Run.BatchSize))[:32])
 		cache, err := encode.OpenCache(place, b.Description.Config.EmbeddingWidth, r.log)
 		if err != nil {
 			return models, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -25,6 +26,9 @@ func (r *run) learn(ctx context.Context) ([]string, error) {
 	classifier := learn.Classifier{
 		ZeroShot: zeroShot, ClassNames: r.classNames, Templates: r.config.Prompt.All(), LogitScale: m.Config.LogitScale,
 		Model: m.Name, ModelHash: m.Hash, Preprocessing: m.Transform.Key(), Software: r.options.Version,
+	}
+	if err := os.MkdirAll(filepath.Dir(r.folder.Join(classifierName)), 0o755); err != nil {
+		return nil, fmt.Errorf("making the run's folders: %w", err)
 	}
 	outputs := []string{classifierName}
 	if r.config.Learn.Method == methodPrompt {

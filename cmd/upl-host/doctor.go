@@ -26,10 +26,8 @@ with 1 where something is.`,
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		var twinErr error
 		if !graphs.Available() {
-			// Without the twin the rest can be told all the same.
-			if twinErr = executeTwin(); twinErr == nil {
-				return nil
-			}
+			// It returns only on failure: the rest can be told all the same.
+			twinErr = executeTwin()
 		}
 		d := host.Diagnose(version, twinErr)
 		if asJSON {

@@ -14,6 +14,7 @@ import (
 	"github.com/upl-host/upl-host/host"
 	"github.com/upl-host/upl-host/host/config"
 	"github.com/upl-host/upl-host/host/dataset"
+	"github.com/upl-host/upl-host/host/folder"
 	"github.com/upl-host/upl-host/plugins"
 )
 
@@ -50,7 +51,7 @@ func exitCode(err error) int {
 		errors.Is(err, safetensors.ErrFormat), errors.Is(err, savedmodel.ErrFormat):
 		return exitIntegrity
 	case is[*usageError](err), is[*host.UsageError](err), is[*config.Error](err), is[*dataset.Error](err),
-		is[*plugins.NotFoundError](err), is[*plugins.ParameterError](err),
+		is[*folder.LockedError](err), is[*plugins.NotFoundError](err), is[*plugins.ParameterError](err),
 		is[*graphs.NoDeviceError](err), errors.Is(err, graphs.ErrConfig), errors.Is(err, graphs.ErrContract):
 		return exitUsage
 	case is[*plugins.ManifestError](err), is[*plugins.GuestError](err), is[*plugins.TrapError](err), is[*plugins.ProtocolError](err), is[*plugins.DataError](err):

@@ -143,14 +143,15 @@ func silenceStderr() (int, error) {
 	return saved, nil
 }
 
-// restoreStderr undoes silenceStderr, in this process or the one that exec made of it.
+// restoreStderr undoes silenceStderr, in this process or the one that exec made
+// of it. Where it cannot, the program goes on without a word to standard error.
 func restoreStderr() {
 	saved, err := strconv.Atoi(os.Getenv(stderrVariable))
 	if err != nil {
 		return
 	}
-	os.Unsetenv(stderrVariable)
+	_ = os.Unsetenv(stderrVariable) // fails for malformed names alone
 	if syscall.Dup3(saved, 2, 0) == nil {
-		syscall.Close(saved)
+		_ = syscall.Close(saved) // nothing was buffered
 	}
 }

@@ -198,8 +198,9 @@ type Run struct {
 	// Threads to compute with; 0 is one for each core. Results are the same
 	// with any number.
 	Threads int `yaml:"threads" default:"0" range:"[0,4096]" results:"no" example:"4"`
-	// Pictures encoded at once: more take more memory.
-	BatchSize int `yaml:"batch_size" default:"32" range:"[1,4096]" results:"no" example:"8"`
+	// Pictures encoded at once: more take more memory. The last bits of features
+	// depend on it, since other kernels serve other sizes.
+	BatchSize int `yaml:"batch_size" default:"32" range:"[1,4096]" example:"8"`
 }
 
 // Cache says what is kept across runs.

@@ -222,6 +222,7 @@ func TestDiffAndFingerprint(t *testing.T) {
 		{"seed=2", "seed: 2, was 1", true},
 		{"device=cpu", "device: cpu, was auto", false},
 		{"run.threads=3", "run.threads: 3, was 0", false},
+		{"run.batch_size=8", "run.batch_size: 8, was 32", true},
 		{"cache.dir=/c", "", false},
 		{"label.limits.time=1s", "label.limits.time: 1s, was 10m", false},
 		{"log.level=debug", "log.level: debug, was info", false},
