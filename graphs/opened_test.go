@@ -245,7 +245,7 @@ func TestNoGradient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close() //nolint:errcheck // read only
+	defer c.Close()
 	model, err := clip.Build(c.Architecture, c)
 	if err != nil {
 		t.Fatal(err)

@@ -20,7 +20,8 @@ type Options struct {
 	Reference map[string]array.Array
 	// Pixels gives the pictures behind the reference's `pixels`, decoded and
 	// preprocessed as the model's configuration has it: n x H x W x 3,
-	// normalised, in the reference's order. nil: the reference's own are taken.
+	// normalised, in the reference's order. They, and the features of them, are
+	// held against the reference's. nil: no pictures.
 	Pixels func(ctx context.Context, c graphs.Config) (pixels []float32, n int, err error)
 }
 

@@ -66,7 +66,7 @@ func TestWriteAndLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer model.Session.Close() //nolint:errcheck // a test's end
+	defer model.Session.Close()
 	x, err := tf.NewTensor([][]float32{{1, 1}, {0, -1}})
 	if err != nil {
 		t.Fatal(err)
