@@ -70,7 +70,6 @@ install: build ## install below PREFIX (default /usr/local), TensorFlow's librar
 .PHONY: test
 test: build tools ## lint, then all tests: units, TensorFlow, WASM, the built programs, the report in Chromium
 	.ci/packages
-	.ci/python
 	$(MAKE) lint
 	.ci/test
 

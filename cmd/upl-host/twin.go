@@ -46,7 +46,8 @@ func executeTwin() error {
 		return err
 	}
 	environment := os.Environ()
-	if _, chosen := os.LookupEnv("TF_CPP_MIN_LOG_LEVEL"); !chosen {
+	// 3 is "fatal errors alone"; the banner does not heed it.
+	if level := os.Getenv("TF_CPP_MIN_LOG_LEVEL"); level == "" || level == "3" {
 		environment = append(environment, "TF_CPP_MIN_LOG_LEVEL=3")
 		silenced, err := silenceStderr()
 		if err != nil {
