@@ -8,6 +8,7 @@ import (
 
 	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/host/evaluate"
+	"github.com/upl-host/upl-host/host/folder"
 	"github.com/upl-host/upl-host/host/label"
 	"github.com/upl-host/upl-host/plugins"
 )
@@ -167,7 +168,7 @@ func (r *run) warnEmptyClasses(labels []plugins.Label) {
 // hear records what a policy reported.
 func (r *run) hear(p *label.Policy, told plugins.Record) {
 	for _, m := range told.Metrics {
-		r.manifest.Metrics = append(r.manifest.Metrics, MetricRecord{Plugin: p.Name, Name: m.Name, Round: m.Round, Value: m.Value})
+		r.manifest.Metrics = append(r.manifest.Metrics, folder.Metric{Plugin: p.Name, Name: m.Name, Round: m.Round, Value: m.Value})
 	}
 	for _, line := range told.Log {
 		r.log.Log(context.Background(), label.Level(line.Level), line.Text, "plugin", p.Name, "round", line.Round)

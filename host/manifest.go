@@ -25,18 +25,18 @@ type Manifest struct {
 	Started  time.Time `json:"started"`
 	Finished time.Time `json:"finished,omitzero"`
 	// Configuration is the hash of all that determines the results.
-	Configuration string         `json:"configuration"`
-	Seed          uint64         `json:"seed"`
-	Seeds         []uint64       `json:"seeds,omitempty"`
-	Software      Software       `json:"software"`
-	Machine       Machine        `json:"machine"`
-	Models        []ModelRecord  `json:"models"`
-	Dataset       DatasetRecord  `json:"dataset"`
-	Plugins       []PluginRecord `json:"plugins"`
-	Stages        []StageRecord  `json:"stages"`
-	PeakMemory    int64          `json:"peak_memory_bytes"`
-	Metrics       []MetricRecord `json:"plugin_metrics,omitempty"`
-	Warnings      []string       `json:"warnings,omitempty"`
+	Configuration string          `json:"configuration"`
+	Seed          uint64          `json:"seed"`
+	Seeds         []uint64        `json:"seeds,omitempty"`
+	Software      Software        `json:"software"`
+	Machine       Machine         `json:"machine"`
+	Models        []ModelRecord   `json:"models"`
+	Dataset       DatasetRecord   `json:"dataset"`
+	Plugins       []PluginRecord  `json:"plugins"`
+	Stages        []StageRecord   `json:"stages"`
+	PeakMemory    int64           `json:"peak_memory_bytes"`
+	Metrics       []folder.Metric `json:"plugin_metrics,omitempty"`
+	Warnings      []string        `json:"warnings,omitempty"`
 }
 
 // Software says what ran.
@@ -80,14 +80,6 @@ type PluginRecord struct {
 	Path    string          `json:"path"`
 	Hash    string          `json:"hash"`
 	Params  json.RawMessage `json:"params,omitempty"`
-}
-
-// MetricRecord is a number that a policy reported.
-type MetricRecord struct {
-	Plugin string  `json:"plugin"`
-	Name   string  `json:"name"`
-	Round  int     `json:"round"`
-	Value  float64 `json:"value"`
 }
 
 // StageRecord tells how long a stage took; Reused: in an earlier run of the same folder.

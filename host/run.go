@@ -141,14 +141,20 @@ func (r *run) do(ctx context.Context, s stage) error {
 	}
 	inputs := digest(s.name, r.config.Fingerprint(), r.chain, s.inputs())
 	record, reused := r.folder.Finished(s.name, inputs)
-	if !reused {
+	m := r.manifest
+	if reused {
+		m.Warnings, m.Metrics = append(m.Warnings, record.Warnings...), append(m.Metrics, record.Metrics...)
+	} else {
 		r.log.Info("stage begins", "stage", s.name)
-		began := time.Now()
+		began, warnings, metrics := time.Now(), len(m.Warnings), len(m.Metrics)
 		outputs, err := s.run(ctx)
 		if err != nil {
 			return err
 		}
-		if record, err = r.folder.Finish(s.name, inputs, outputs, time.Since(began).Seconds()); err != nil {
+		record, err = r.folder.Finish(s.name, folder.Record{
+			Inputs: inputs, Seconds: time.Since(began).Seconds(), Warnings: m.Warnings[warnings:], Metrics: m.Metrics[metrics:],
+		}, outputs)
+		if err != nil {
 			return err
 		}
 	}
@@ -158,9 +164,9 @@ func (r *run) do(ctx context.Context, s stage) error {
 		}
 	}
 	r.chain = digest(r.chain, record.Digest())
-	r.manifest.Stages = append(r.manifest.Stages, StageRecord{Name: s.name, Seconds: record.Seconds, Reused: reused})
+	m.Stages = append(m.Stages, StageRecord{Name: s.name, Seconds: record.Seconds, Reused: reused})
 	r.log.Info("stage is done", "stage", s.name, "seconds", record.Seconds, "reused", reused)
-	return r.manifest.write(r.folder)
+	return m.write(r.folder)
 }
 
 func digest(parts ...string) string {

@@ -79,6 +79,17 @@ type Record struct {
 	// Outputs maps the stage's files to the SHA-256 of their content.
 	Outputs map[string]string `json:"outputs"`
 	Seconds float64           `json:"seconds"`
+	// Warnings and Metrics are what the stage had to say; they hold as long as its results do.
+	Warnings []string `json:"warnings,omitempty"`
+	Metrics  []Metric `json:"metrics,omitempty"`
+}
+
+// Metric is a number that a policy reported.
+type Metric struct {
+	Plugin string  `json:"plugin"`
+	Name   string  `json:"name"`
+	Round  int     `json:"round"`
+	Value  float64 `json:"value"`
 }
 
 // Digest is a hash of the outputs: what the next stage depends on.
@@ -112,9 +123,10 @@ func (f *Folder) Finished(stage, inputs string) (Record, bool) {
 	return record, true
 }
 
-// Finish records a stage; outputs are names of files in the folder.
-func (f *Folder) Finish(stage, inputs string, outputs []string, seconds float64) (Record, error) {
-	record := Record{Inputs: inputs, Outputs: map[string]string{}, Seconds: seconds}
+// Finish records a stage; outputs are names of files in the folder, whose
+// hashes are added to the record.
+func (f *Folder) Finish(stage string, record Record, outputs []string) (Record, error) {
+	record.Outputs = map[string]string{}
 	for _, name := range outputs {
 		hash, err := hashFile(f.Join(name))
 		if err != nil {

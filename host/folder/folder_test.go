@@ -41,12 +41,12 @@ func TestFinished(t *testing.T) {
 	if err := f.Write("probabilities/a.npy", []byte("one")); err != nil {
 		t.Fatal(err)
 	}
-	want, err := f.Finish("classify", "inputs", []string{"probabilities/a.npy"}, 1.5)
+	want, err := f.Finish("classify", folder.Record{Inputs: "inputs", Seconds: 1.5, Warnings: []string{"w"}}, []string{"probabilities/a.npy"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	got, ok := f.Finished("classify", "inputs")
-	if !ok || got.Digest() != want.Digest() || got.Seconds != 1.5 {
+	if !ok || got.Digest() != want.Digest() || got.Seconds != 1.5 || len(got.Warnings) != 1 {
 		t.Fatalf("a finished stage is %+v, %v", got, ok)
 	}
 	cases := map[string]func() error{
@@ -64,7 +64,7 @@ func TestFinished(t *testing.T) {
 			if err := f.Write("probabilities/a.npy", []byte("one")); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := f.Finish("classify", "inputs", []string{"probabilities/a.npy"}, 0); err != nil {
+			if _, err := f.Finish("classify", folder.Record{Inputs: "inputs"}, []string{"probabilities/a.npy"}); err != nil {
 				t.Fatal(err)
 			}
 			if err := damage(); err != nil {
