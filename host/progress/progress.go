@@ -33,7 +33,7 @@ type Task interface {
 // New returns bars for a terminal, lines otherwise.
 func New(w io.Writer, terminal bool) Display {
 	if terminal {
-		return &bars{progress: mpb.New(mpb.WithOutput(w), mpb.WithWidth(64), mpb.WithRefreshRate(100*time.Millisecond))}
+		return &bars{progress: mpb.New(mpb.WithOutput(w), mpb.WithWidth(32), mpb.WithRefreshRate(100*time.Millisecond))}
 	}
 	return &lines{w: w, every: 5 * time.Second, now: time.Now}
 }
@@ -53,7 +53,7 @@ type bars struct{ progress *mpb.Progress }
 
 func (b *bars) Start(name string, total int, unit string) Task {
 	bar := b.progress.AddBar(int64(total),
-		mpb.PrependDecorators(decor.Name(name, decor.WC{W: 24, C: decor.DindentRight})),
+		mpb.PrependDecorators(decor.Name(name, decor.WC{W: 10, C: decor.DindentRight})),
 		mpb.AppendDecorators(decor.CountersNoUnit("%d / %d "+unit), decor.Name("  "),
 			decor.OnComplete(decor.AverageETA(decor.ET_STYLE_GO), "done")))
 	return task{bar}
