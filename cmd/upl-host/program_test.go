@@ -59,6 +59,27 @@ func models(t testing.TB) string {
 	return exported.dir
 }
 
+// command is the program with a user's environment: none of a developer's.
+func command(t testing.TB, arguments ...string) *exec.Cmd {
+	c := exec.CommandContext(t.Context(), program, arguments...)
+	for _, variable := range os.Environ() {
+		if !strings.HasPrefix(variable, "TF_CPP_MIN_LOG_LEVEL=") && !strings.HasPrefix(variable, "UPL_") {
+			c.Env = append(c.Env, variable)
+		}
+	}
+	return c
+}
+
+// succeed runs the program to its good end and returns what it printed.
+func succeed(t testing.TB, arguments ...string) string {
+	t.Helper()
+	out, err := command(t, arguments...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("upl-host %s: %v\n%s", strings.Join(arguments, " "), err, out)
+	}
+	return string(out)
+}
+
 func absolute(t testing.TB, path string) string {
 	t.Helper()
 	path, err := filepath.Abs(path)
