@@ -1,0 +1,74 @@
+package predict
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/upl-host/upl-host/graphs/array"
+	"github.com/upl-host/upl-host/graphs/serving"
+	"github.com/upl-host/upl-host/host"
+	"github.com/upl-host/upl-host/host/backbone"
+	"github.com/upl-host/upl-host/host/learn"
+)
+
+// result is what a run ended with, and the model that it belongs to.
+type result struct {
+	learn.Classifier
+	manifest *host.Manifest
+	model    *backbone.Description
+}
+
+// read reads the classifier of a run folder. The model is looked for where the
+// run had it, or in modelDir; one that the run did not learn with is an error
+// that wraps host.ErrIntegrity.
+func read(run, modelDir string) (*result, error) {
+	manifest, err := host.ReadManifest(run)
+	if err != nil {
+		return nil, err
+	}
+	learnt, err := learn.ReadClassifier(host.ClassifierPath(run))
+	if err != nil {
+		return nil, fmt.Errorf("%s has no finished classifier (status: %s): %w", run, manifest.Status, err)
+	}
+	if modelDir == "" {
+		if len(manifest.Models) == 0 {
+			return nil, fmt.Errorf("%w: the manifest of %s names no model", host.ErrIntegrity, run)
+		}
+		modelDir = manifest.Models[0].Path
+	}
+	model, err := backbone.Describe(modelDir, learnt.Model)
+	if err != nil {
+		return nil, err
+	}
+	if model.Hash != learnt.ModelHash {
+		return nil, fmt.Errorf("%w: %s is %s, and the run learnt with %s: give that model with --model, or run again", host.ErrIntegrity, modelDir, model.Hash, learnt.ModelHash)
+	}
+	return &result{Classifier: learnt, manifest: manifest, model: model}, nil
+}
+
+// classFeatures [C, D] are what pictures are compared with: the learnt ones, or
+// zero-shot where nothing was learnt.
+func classFeatures(c learn.Classifier) array.Matrix {
+	if c.Prompts == 0 {
+		return c.ZeroShot
+	}
+	return c.Learned
+}
+
+// ExportClassifier writes what a run has learnt as one SavedModel in the folder
+// out, encoded pictures in, class probabilities out (docs/export-classifier.md).
+// It needs no TensorFlow. model is the model's folder, where it is not where the
+// run had it. For errors see Open and serving.Write.
+func ExportClassifier(ctx context.Context, run, model, out string, overwrite bool) error {
+	r, err := read(run, model)
+	if err != nil {
+		return err
+	}
+	return serving.Write(ctx, r.model.Dir, out, serving.Classifier{
+		ClassFeatures: classFeatures(r.Classifier), LogitScale: r.LogitScale, ClassNames: r.ClassNames,
+		Origin: serving.Origin{
+			Run: r.manifest.Name, Model: r.Model, ModelHash: r.ModelHash,
+			Prompts: r.Prompts, Templates: r.Templates, Software: r.Software,
+		},
+	}, overwrite)
+}
