@@ -24,6 +24,9 @@ type Model struct {
 type session interface {
 	// run feeds a signature's inputs and returns the named outputs.
 	run(s Signature, feeds map[string]tensor, outputs []string) ([]tensor, error)
+	// packed adds the text tower over packed prompts to the graph, if it is not
+	// there yet, and returns its inputs and outputs.
+	packed(c Config) (Signature, error)
 	device() string
 	close() error
 }

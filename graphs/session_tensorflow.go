@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"unsafe"
 
@@ -27,6 +28,9 @@ type tensorflowSession struct {
 	model  *tf.SavedModel
 	on     string
 	unseen atomic.Int64 // bytes of tensors since the last collection
+	// packing guards what packed has added to the graph, nil before.
+	packing   sync.Mutex
+	packedOps *Signature
 }
 
 // openSession loads a SavedModel's meta graph and weights.

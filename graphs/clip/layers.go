@@ -78,6 +78,11 @@ func (g *graph) transformer(t tower, s sequence, pick func(tf.Output) tf.Output)
 func (g *graph) block(t tower, name string, s sequence, keep func(tf.Output) tf.Output) tf.Output {
 	attended := g.in("attention").selfAttention(t, name+"attn.", g.layerNorm(s.rows, name+"ln_1"), s)
 	x := g.add(keep(s.rows), g.linear(keep(attended), name+"attn.out_proj.weight", name+"attn.out_proj.bias"))
+	return g.mlp(name, x)
+}
+
+// mlp is the second half of a residual block.
+func (g *graph) mlp(name string, x tf.Output) tf.Output {
 	g = g.in("mlp")
 	hidden := g.activation(g.linear(g.layerNorm(x, name+"ln_2"), name+"mlp.c_fc.weight", name+"mlp.c_fc.bias"))
 	return g.add(x, g.linear(hidden, name+"mlp.c_proj.weight", name+"mlp.c_proj.bias"))

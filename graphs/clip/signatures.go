@@ -60,9 +60,7 @@ func (g *graph) encodePrompt() savedmodel.Signature {
 	return savedmodel.Signature{Inputs: tensors{"context": context, "tokens": tokens}, Outputs: tensors{"features": features}}
 }
 
-// promptGradient is eq. 4's loss, mean_b -sum_c targets log softmax(scale f g'),
-// and its gradient. SoftmaxCrossEntropyWithLogits would not do: its gradient
-// takes each row of targets to sum to 1, which weighted rows do not.
+// promptGradient is the loss of eq. 4 and its gradient.
 func (g *graph) promptGradient() savedmodel.Signature {
 	embedding := int64(g.EmbeddingWidth)
 	in := tensors{
@@ -74,14 +72,21 @@ func (g *graph) promptGradient() savedmodel.Signature {
 	}
 	context := in["context"]
 	classes := g.normalised(g.text(in["tokens"], &context))
-	products := op.MatMul(g.at("products"), in["features"], classes, op.MatMulTransposeB(true))
-	logits := g.mul(products, in["scale"])
-	likelihood := g.mul(in["targets"], op.LogSoftmax(g.at("log_softmax"), logits))
-	each := op.Sum(g.at("sum"), likelihood, g.constant([]int32{1}))
-	loss := op.Neg(g.at("neg"), op.Mean(g.at("mean"), each, g.constant([]int32{0})))
+	loss, logits := g.crossEntropy(classes, in)
 	out := tensors{"loss": g.result("loss", loss), "logits": g.result("logits", logits)}
 	if gradients := op.Gradients(g.scope, []tf.Output{loss}, []tf.Output{context}); len(gradients) == 1 {
 		out["gradient"] = g.result("gradient", gradients[0])
 	}
 	return savedmodel.Signature{Inputs: in, Outputs: out}
+}
+
+// crossEntropy is eq. 4's loss, mean_b -sum_c targets log softmax(scale f g'),
+// with the logits. SoftmaxCrossEntropyWithLogits would not do: its gradient
+// takes each row of targets to sum to 1, which weighted rows do not.
+func (g *graph) crossEntropy(classes tf.Output, in tensors) (loss, logits tf.Output) {
+	products := op.MatMul(g.at("products"), in["features"], classes, op.MatMulTransposeB(true))
+	logits = g.mul(products, in["scale"])
+	likelihood := g.mul(in["targets"], op.LogSoftmax(g.at("log_softmax"), logits))
+	each := op.Sum(g.at("sum"), likelihood, g.constant([]int32{1}))
+	return op.Neg(g.at("neg"), op.Mean(g.at("mean"), each, g.constant([]int32{0}))), logits
 }

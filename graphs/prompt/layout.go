@@ -1,0 +1,168 @@
+// Package prompt is the room of packed prompts: how the prompts of many classes
+// are laid out so that a causal text tower computes nothing twice and next to
+// nothing in vain.
+//
+// In a causal tower a token's hidden state depends on the tokens before it
+// alone. What all prompts begin with (the start token and, where the name comes
+// last, the whole context) therefore has the same hidden states in all of them,
+// in every layer: it is computed once. Of each prompt there remain its own rows,
+// up to its end token; those of several prompts lie one behind the other in a
+// block of rows, where a mask keeps each prompt to itself. Every matrix product
+// is then one dense product over all rows, and the attention matrices are small.
+//
+// Prompts of any shape can be laid out: with the class name in the middle the
+// prefix is the start token and the context's first half, with the name in front
+// or a context per class it is the start token; initial words and plain texts
+// (templates) are prompts like others. The graph that takes a Layout is
+// clip.AddPacked; graphs.Model.PackPrompts joins the two.
+//
+// Not shared are tokens that only some of the prompts have in common.
+package prompt
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// ErrNoPrefix says that prompts do not even begin with the same token.
+var ErrNoPrefix = errors.New("the prompts have no token in common at their beginning")
+
+// Layout is a set of prompts, packed. It is not to be changed.
+type Layout struct {
+	Prompts int
+	Prefix  int // rows that all prompts share, at least 1
+	Vectors int // context vectors that the prompts name
+	Chunks  []Chunk
+}
+
+// Chunk is some consecutive prompts, packed into blocks. Its rows are the prefix
+// and then the rows of its blocks, one block after the other.
+type Chunk struct {
+	First, Prompts int // the prompts First to First+Prompts-1
+	Blocks         int // G
+	BlockRows      int // B
+	// IDs and Positions are the token of each row and its place in its prompt, from
+	// 0: [Prefix + G*B]. An ID of -k stands for the k-th context vector.
+	IDs, Positions []int32
+	// Owners are the prompt of each block's rows, [G*B], counted from 0 within the
+	// chunk; Nobody in the tail of a block.
+	Owners []int32
+	// Ends are the rows of the prompts' end tokens, [Prompts], the prefix not counted.
+	Ends []int32
+}
+
+// Nobody owns the rows in the tail of a block.
+const Nobody = -1
+
+// Limits bound a layout.
+type Limits struct {
+	// BlockRows is B; a prompt with more rows of its own makes all blocks as large.
+	BlockRows int
+	// ChunkRows bounds the rows of a chunk, and so the memory that a step takes; a
+	// chunk has one prompt at least.
+	ChunkRows int
+}
+
+// Pack lays prompts out: rows of token ids from start token to end token, which
+// is the largest id of its row; what follows it is left out. Errors: ErrNoPrefix,
+// and prompts without ids.
+func Pack(prompts [][]int32, limits Limits) (Layout, error) {
+	if len(prompts) == 0 {
+		return Layout{}, errors.New("packing prompts: there are none")
+	}
+	texts := make([][]int32, len(prompts))
+	layout := Layout{Prompts: len(prompts)}
+	for i, ids := range prompts {
+		if len(ids) == 0 {
+			return Layout{}, fmt.Errorf("packing prompts: prompt %d has no tokens", i)
+		}
+		texts[i] = ids[:slices.Index(ids, slices.Max(ids))+1]
+		layout.Vectors = max(layout.Vectors, int(-slices.Min(texts[i])))
+	}
+	layout.Prefix = commonPrefix(texts)
+	if layout.Prefix == 0 {
+		return Layout{}, ErrNoPrefix
+	}
+	blockRows := limits.BlockRows
+	for _, text := range texts {
+		blockRows = max(blockRows, len(text)-layout.Prefix)
+	}
+	for first := 0; first < len(texts); {
+		chunk := layout.chunk(texts, first, blockRows, max(limits.ChunkRows, blockRows))
+		layout.Chunks = append(layout.Chunks, chunk)
+		first += chunk.Prompts
+	}
+	return layout, nil
+}
+
+// commonPrefix is how many tokens all texts begin with. Each keeps one of its
+// own, its end.
+func commonPrefix(texts [][]int32) int {
+	n := len(texts[0]) - 1
+	for _, text := range texts[1:] {
+		n = min(n, len(text)-1)
+		for i := range n {
+			if text[i] != texts[0][i] {
+				n = i
+				break
+			}
+		}
+	}
+	return n
+}
+
+// chunk packs as many texts from first on as their rows are within limit.
+func (l Layout) chunk(texts [][]int32, first, blockRows, limit int) Chunk {
+	rows, last := 0, first
+	for ; last < len(texts) && rows+len(texts[last])-l.Prefix <= limit; last++ {
+		rows += len(texts[last]) - l.Prefix
+	}
+	texts, prefix := texts[first:last], texts[first][:l.Prefix]
+	starts, blocks := firstFitDecreasing(texts, l.Prefix, blockRows)
+	chunk := Chunk{
+		First: first, Prompts: len(texts), Blocks: blocks, BlockRows: blockRows,
+		IDs:       make([]int32, l.Prefix+blocks*blockRows),
+		Positions: make([]int32, l.Prefix+blocks*blockRows),
+		Owners:    slices.Repeat([]int32{Nobody}, blocks*blockRows),
+		Ends:      make([]int32, len(texts)),
+	}
+	copy(chunk.IDs, prefix)
+	for i := range prefix {
+		chunk.Positions[i] = int32(i)
+	}
+	for i, text := range texts {
+		for k, id := range text[l.Prefix:] {
+			row := starts[i] + k
+			chunk.IDs[l.Prefix+row] = id
+			chunk.Positions[l.Prefix+row] = int32(l.Prefix + k)
+			chunk.Owners[row] = int32(i)
+			chunk.Ends[i] = int32(row)
+		}
+	}
+	return chunk
+}
+
+// firstFitDecreasing gives each text the row that its own tokens begin at: the
+// longest first, each into the first block that has room for it.
+func firstFitDecreasing(texts [][]int32, prefix, blockRows int) (starts []int, blocks int) {
+	order := make([]int, len(texts))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(len(texts[b]), len(texts[a])) })
+	starts = make([]int, len(texts))
+	var used []int
+	for _, i := range order {
+		size := len(texts[i]) - prefix
+		block := slices.IndexFunc(used, func(rows int) bool { return rows+size <= blockRows })
+		if block < 0 {
+			block = len(used)
+			used = append(used, 0)
+		}
+		starts[i] = block*blockRows + used[block]
+		used[block] += size
+	}
+	return starts, len(used)
+}
