@@ -10,9 +10,9 @@
 //	*ManifestError   upl-plugin.yaml is wrong, or the module says otherwise
 //	*ParameterError  a parameter that the user has to change
 //	*IntegrityError  not the module that was asked for
-//	*LimitError      time, memory, records, output, views, rounds
+//	*LimitError      time, memory, records, output, views, gathered rows, rounds
 //	*TrapError       the policy crashed
 //	*GuestError      the policy returned an error
 //	*ProtocolError   the policy broke the contract
-//	*DataError       the probabilities are none
+//	*DataError       the probabilities or features are none
 package plugins

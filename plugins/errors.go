@@ -15,10 +15,18 @@ type (
 	Limits = session.Limits
 	// Probabilities is a matrix of probabilities.
 	Probabilities = session.Probabilities
+	// Features are features of images or texts.
+	Features = session.Features
+	// Learnt is what the next round of a policy sees.
+	Learnt = session.Learnt
 	// Selection is the result of a selection policy.
 	Selection = session.Selection
 	// Label is a hard pseudo label.
 	Label = session.Label
+	// SoftLabel is a distribution over classes.
+	SoftLabel = session.SoftLabel
+	// CandidateSet is a set of classes of which one is right.
+	CandidateSet = session.CandidateSet
 	// Record is what a run leaves beside its result.
 	Record = session.Record
 	// Description is what a plugin says of one of its policies.
@@ -32,7 +40,7 @@ type (
 	LimitError = session.LimitError
 	// ProtocolError is a breach of the contract.
 	ProtocolError = session.ProtocolError
-	// DataError says which probabilities cannot be used.
+	// DataError says which probabilities or features cannot be used.
 	DataError = session.DataError
 )
 

@@ -32,11 +32,11 @@ const (
 	ViewStats     ViewKind = 3  // batch: Stats
 	ViewAgree     ViewKind = 4  // batch: [M]Candidate, each model's first class
 	ViewColumn    ViewKind = 5  // batch: float32, p of one class
-	ViewGather    ViewKind = 6  // rows by number
+	ViewGather    ViewKind = 6  // at any time: float32[C], rows by number, within a budget
 	ViewClassTopK ViewKind = 7  // global: [C][m]Ranked
 	ViewClassMean ViewKind = 8  // global: [C] of float64 count, float64[C] sums of p over the rows predicted as c
 	ViewQuantile  ViewKind = 9  // global: float64[m+1], the i/m quantiles, linear between order statistics
-	ViewPrevious  ViewKind = 10 // global: the previous round's records
+	ViewPrevious  ViewKind = 10 // at any time: Emitted, the last selection
 	ViewFeatures  ViewKind = 11 // batch: float32[D], by grant only
 )
 
@@ -52,6 +52,11 @@ const (
 	// FlagNoEntropy, of ViewStats: Entropy is left 0, which saves the host a
 	// logarithm per probability.
 	FlagNoEntropy uint16 = 2
+	// FlagColumn, of ViewQuantile: the quantiles are those of the column of class
+	// ViewSpec.Class; with FlagAll of every column, float64[C][m+1].
+	FlagColumn uint16 = 4
+	// FlagText, of ViewFeatures: the features of the C class texts, at any time.
+	FlagText uint16 = 8
 )
 
 // Statistics of a row, of which ViewQuantile takes quantiles (ViewSpec.Class).
@@ -63,23 +68,38 @@ const (
 
 // ViewSpec asks for a view.
 type ViewSpec struct {
-	Size     uint32 // SizeViewSpec
-	Kind     ViewKind
-	Flags    uint16
-	Model    int32     // 0..M-1, or Ensemble; not used by ViewAgree
-	M        uint32    // of ViewTopM, ViewClassTopK, ViewQuantile
-	Class    uint32    // of ViewColumn; the statistic of ViewQuantile
-	Reserved [3]uint32 // 0
+	Size  uint32 // SizeViewSpec
+	Kind  ViewKind
+	Flags uint16
+	Model int32  // 0..M-1, or Ensemble; not used by ViewAgree and ViewPrevious
+	M     uint32 // of ViewTopM, ViewClassTopK, ViewQuantile
+	Class uint32 // of ViewColumn; the statistic of ViewQuantile, or its column
+	// Temperature, where it is not 0, replaces the probabilities that the view is
+	// of by softmax(log max(p, 2^-126) / Temperature), in float64, rounded to
+	// float32. Not of ViewAgree, ViewPrevious, ViewFeatures.
+	Temperature float32
+	Reserved    [2]uint32 // 0
 }
+
+// Flags of [Dataset]: what the host makes of a selection. Hard labels it takes
+// always; other kinds are refused with CodeNotSupported where their flag is not set.
+const (
+	TakesSoft       uint32 = 1
+	TakesCandidates uint32 = 2
+	TakesDrops      uint32 = 4
+	// Retrains says that after a round with a selection the host learns from it,
+	// and that the next round has the probabilities of what was learnt.
+	Retrains uint32 = 8
+)
 
 // Dataset is the size of the data and the state of the run.
 type Dataset struct {
 	Size       uint32 // SizeDataset
-	Flags      uint32 // 0
+	Flags      uint32 // TakesSoft …
 	Rows       uint64 // N
 	Classes    uint32 // C
 	Models     uint32 // M
-	FeatureDim uint32 // D; 0 where features are not granted
+	FeatureDim uint32 // D of model 0; 0 where features are not granted
 	BatchRows  uint32 // rows of each batch but the last
 	Round      uint32 // from 0
 	MaxRounds  uint32
@@ -115,12 +135,12 @@ const NoRow = ^uint64(0)
 // EmitKind is a kind of result.
 type EmitKind int32
 
-// The results. Soft, Candidates and Drop are of version 1 too; a host that does
-// not take them answers CodeNotSupported.
+// The results. A row has hard labels, of several classes perhaps, or one record
+// of another kind, once.
 const (
 	EmitHard       EmitKind = 1 // Label
-	EmitSoft       EmitKind = 2 // {u64 row, f32 weight, u32 n} + n Candidate
-	EmitCandidates EmitKind = 3 // {u64 row, f32 weight, u32 n} + n u32
+	EmitSoft       EmitKind = 2 // {u64 row, f32 weight, u32 n} + n Candidate, n >= 1
+	EmitCandidates EmitKind = 3 // {u64 row, f32 weight, u32 n} + n u32, n >= 1
 	EmitDrop       EmitKind = 4 // {u64 row}
 	EmitCombined   EmitKind = 5 // {u64 first, u32 rows, u32 classes} + f32[rows*classes]
 )
@@ -135,6 +155,20 @@ type Label struct {
 	Reserved uint32  // 0
 }
 
+// Emitted is a class of a record of the last selection: one of each hard label,
+// one of each class of a soft label or candidate set, one of a dropped row. They
+// are sorted by row, then class.
+type Emitted struct {
+	Row    uint64
+	Class  uint32 // NoClass of a dropped row
+	Weight float32
+	Kind   EmitKind
+	P      float32 // of a soft label, the probability of the class
+}
+
+// NoClass marks an Emitted that has none.
+const NoClass = ^uint32(0)
+
 // Sizes of the records, in bytes.
 const (
 	SizeViewSpec  = 32
@@ -143,7 +177,9 @@ const (
 	SizeStats     = 16
 	SizeRanked    = 16
 	SizeLabel     = 24
-	SizeCombined  = 16 // the head of EmitCombined
+	SizeEmitted   = 24
+	SizeHead      = 16 // of EmitSoft, EmitCandidates, EmitCombined
+	SizeDrop      = 8
 )
 
 // Level is the weight of a log line.

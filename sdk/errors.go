@@ -52,3 +52,13 @@ func (k ViewKind) String() string {
 	}
 	return "view " + strconv.Itoa(int(k))
 }
+
+var emitNames = [...]string{"", "hard labels", "soft labels", "candidate sets", "dropped rows", "combined probabilities"}
+
+// String says what records of the kind are.
+func (k EmitKind) String() string {
+	if k > 0 && int(k) < len(emitNames) {
+		return emitNames[k]
+	}
+	return "records of kind " + strconv.Itoa(int(k))
+}

@@ -47,7 +47,7 @@ func (g *Guest) Configure() (err error) {
 // BeginRound is upl_begin_round.
 func (g *Guest) BeginRound(round int) (err error) {
 	defer recovered(&err)
-	g.round = &Round{Number: round, Setup: g.setup, labels: g.round.labels[:0]}
+	g.round = &Round{Number: round, Setup: g.setup}
 	if p, ok := g.policy.(RoundBeginner); ok {
 		return p.BeginRound(g.round)
 	}
@@ -62,7 +62,7 @@ func (g *Guest) Observe(first, rows int) (err error) {
 			return err
 		}
 	}
-	return g.round.flush()
+	return g.round.flushAll()
 }
 
 // EndRound is upl_end_round.
@@ -73,7 +73,7 @@ func (g *Guest) EndRound(int) (another bool, err error) {
 			return false, err
 		}
 	}
-	return another, g.round.flush()
+	return another, g.round.flushAll()
 }
 
 // Combine is upl_combine.
@@ -83,7 +83,7 @@ func (g *Guest) Combine(first, rows int) (err error) {
 	if !ok {
 		return &Error{CodeNotSupported, "this policy is no ensemble"}
 	}
-	const head = SizeCombined / 4
+	const head = SizeHead / 4
 	classes := int(g.setup.Classes)
 	if cap(g.combined) < head+rows*classes {
 		g.combined = make([]float32, head+rows*classes)

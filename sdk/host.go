@@ -3,8 +3,8 @@ package sdk
 // Host is what runs a policy: the imports of the binary interface, as Go sees
 // them. Policies use [Setup], [Round] and [Batch] instead; carriers implement it.
 type Host interface {
-	// Config is JSON: {"dataset": {"class_names", "logit_scales", "model_names",
-	// "prior"}, "params": {…}, "policy": "name"}.
+	// Config is JSON: {"dataset": {"class_names", "feature_dims", "logit_scales",
+	// "model_names", "prior"}, "params": {…}, "policy": "name"}.
 	Config() ([]byte, error)
 	Dataset() (Dataset, error)
 	OpenView(ViewSpec) (handle int32, err error)

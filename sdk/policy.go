@@ -30,8 +30,10 @@ type RoundBeginner interface {
 
 // RoundEnder is a policy that concludes each round.
 type RoundEnder interface {
-	// EndRound may read global views and emit. Another round discards what this
-	// one emitted.
+	// EndRound may read global views and emit. The last round's selection is the
+	// result. Asking for another after a round that emitted lets the host learn
+	// from its selection, where it does that, and gives the next round what it
+	// learnt; after one that emitted nothing it is another pass over the same.
 	EndRound(*Round) (another bool, err error)
 }
 

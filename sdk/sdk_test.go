@@ -19,6 +19,7 @@ func TestLayout(t *testing.T) {
 		"Stats":     {unsafe.Sizeof(Stats{}), SizeStats},
 		"Ranked":    {unsafe.Sizeof(Ranked{}), SizeRanked},
 		"Label":     {unsafe.Sizeof(Label{}), SizeLabel},
+		"Emitted":   {unsafe.Sizeof(Emitted{}), SizeEmitted},
 	} {
 		if sizes[0] != sizes[1] {
 			t.Errorf("%s has %d bytes, not %d", name, sizes[0], sizes[1])

@@ -14,6 +14,7 @@ type Setup struct {
 	ModelNames  []string  // M; empty names where the host has none
 	LogitScales []float64 // M: 1/tau of each model; empty where unknown
 	Prior       []float64 // C; empty unless the configuration gives one
+	FeatureDims []int     // M: D of each model; empty unless features are granted
 
 	params object
 	views
@@ -32,7 +33,7 @@ func newSetup(host Host) (*Setup, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Setup{Dataset: dataset, views: views{host}}
+	s := &Setup{Dataset: dataset, views: views{host: host}}
 	config, _ := parsed.(object)
 	params, _ := config.get("params")
 	s.params, _ = params.(object)
@@ -42,6 +43,9 @@ func newSetup(host Host) (*Setup, error) {
 	s.ModelNames = stringsOf(names, "model_names")
 	s.LogitScales = floatsOf(names, "logit_scales")
 	s.Prior = floatsOf(names, "prior")
+	for _, d := range floatsOf(names, "feature_dims") {
+		s.FeatureDims = append(s.FeatureDims, int(d))
+	}
 	return s, nil
 }
 
@@ -65,6 +69,26 @@ func floatsOf(o object, name string) []float64 {
 	}
 	return out
 }
+
+// Takes says whether the host takes records of a kind from a selection. A policy
+// whose result is of one that it does not take had better say so in Configure.
+func (s *Setup) Takes(kind EmitKind) bool {
+	switch kind {
+	case EmitHard:
+		return true
+	case EmitSoft:
+		return s.Flags&TakesSoft != 0
+	case EmitCandidates:
+		return s.Flags&TakesCandidates != 0
+	case EmitDrop:
+		return s.Flags&TakesDrops != 0
+	}
+	return false
+}
+
+// Learns says whether the host learns from each round's selection, so that the
+// next round has other probabilities.
+func (s *Setup) Learns() bool { return s.Flags&Retrains != 0 }
 
 // Has says whether the parameter is given (or has a default), and is not null.
 func (s *Setup) Has(parameter string) bool {

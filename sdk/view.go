@@ -7,7 +7,7 @@ import (
 
 // record is what a view may hold: fixed layouts without padding.
 type record interface {
-	float32 | float64 | Candidate | Stats | Ranked
+	float32 | float64 | Candidate | Stats | Ranked | Emitted
 }
 
 // bytesOf is the memory of records, which is their encoding.
@@ -19,7 +19,10 @@ func bytesOf[T record | Label](records []T) []byte {
 }
 
 // views opens views and reaches the host; Setup, Round and Batch have it.
-type views struct{ host Host }
+type views struct {
+	host        Host
+	temperature float32 // of the views to open; 0: the probabilities as they are
+}
 
 // View reads an open view whose records are of type T, several of them (width)
 // to each row, class or model.
@@ -31,7 +34,7 @@ type View[T record] struct {
 }
 
 func open[T record](v views, spec ViewSpec, width int) (*View[T], error) {
-	spec.Size = SizeViewSpec
+	spec.Size, spec.Temperature = SizeViewSpec, v.temperature
 	handle, err := v.host.OpenView(spec)
 	if err != nil {
 		return nil, wrap("opening view "+spec.Kind.String(), err)
@@ -55,9 +58,9 @@ func (v *View[T]) ReadInto(dst []T, first, n int) error {
 		return &Error{CodeInvalid, strconv.Itoa(n) + " rows have " + strconv.Itoa(n*v.width) + " records, not " + strconv.Itoa(len(dst))}
 	}
 	b := bytesOf(dst)
-	size, err := v.host.ReadView(v.handle, int64(first), int32(n), b)
+	size, err := v.read(b, first, n)
 	if err != nil {
-		return wrap("reading a view", err)
+		return err
 	}
 	if size != len(b) {
 		return &Error{CodeInternal, "the host's records have another size than the view's"}
@@ -65,8 +68,24 @@ func (v *View[T]) ReadInto(dst []T, first, n int) error {
 	return nil
 }
 
+func (v *View[T]) read(dst []byte, first, n int) (size int, err error) {
+	if size, err = v.host.ReadView(v.handle, int64(first), int32(n), dst); err != nil {
+		return 0, wrap("reading a view", err)
+	}
+	return size, nil
+}
+
 // Batch reads the records of a batch's rows.
 func (v *View[T]) Batch(b *Batch) ([]T, error) { return v.Read(b.First, b.Rows) }
+
+// At is the same set-up for opening views of softmax(log p / temperature) in place
+// of p, which the host computes; temperature > 0. Not of agreement, the previous
+// selection and features.
+func (s *Setup) At(temperature float32) *Setup {
+	at := *s
+	at.temperature = temperature
+	return &at
+}
 
 // OpenRows opens the probabilities themselves, C a row. A guest that loops over
 // them costs a nanosecond each: mind the views that do it natively.
@@ -148,6 +167,68 @@ func (s *Setup) OpenClassMean(model int, flags uint16) (*View[float64], error) {
 // Without rows they are NaN.
 func (s *Setup) OpenQuantile(model int, statistic uint32, m int) (*View[float64], error) {
 	return open[float64](s.views, ViewSpec{Kind: ViewQuantile, Model: int32(model), Class: statistic, M: uint32(m)}, 1)
+}
+
+// OpenColumnQuantile opens the quantiles 0/m, 1/m … m/m of the probabilities of
+// one class, as OpenQuantile does.
+func (s *Setup) OpenColumnQuantile(model, class, m int) (*View[float64], error) {
+	spec := ViewSpec{Kind: ViewQuantile, Flags: FlagColumn, Model: int32(model), Class: uint32(class), M: uint32(m)}
+	return open[float64](s.views, spec, 1)
+}
+
+// OpenColumnQuantiles opens those of every class: a record of m + 1 for each. The
+// host keeps all probabilities of the model for it, which its limit on views bounds.
+func (s *Setup) OpenColumnQuantiles(model, m int) (*View[float64], error) {
+	spec := ViewSpec{Kind: ViewQuantile, Flags: FlagColumn | FlagAll, Model: int32(model), M: uint32(m)}
+	return open[float64](s.views, spec, m+1)
+}
+
+// OpenGather opens rows by number, C values each, from BeginRound on, in any
+// order. What a round may read has a limit, and the time counts as the policy's.
+func (s *Setup) OpenGather(model int) (*View[float32], error) {
+	return open[float32](s.views, ViewSpec{Kind: ViewGather, Model: int32(model)}, int(s.Classes))
+}
+
+// OpenPrevious opens the last selection.
+func (s *Setup) OpenPrevious() (*Previous, error) {
+	v, err := open[Emitted](s.views, ViewSpec{Kind: ViewPrevious, Model: Ensemble}, 1)
+	return &Previous{v}, err
+}
+
+// Previous is what the last round before this one that emitted anything has
+// emitted: nothing in the first. It is there from BeginRound on.
+type Previous struct{ view *View[Emitted] }
+
+// Read gives the records from first on, n or fewer; none at their end. They hold
+// until the next call.
+func (p *Previous) Read(first, n int) ([]Emitted, error) {
+	v := p.view
+	if cap(v.buffer) < n {
+		v.buffer = make([]Emitted, n)
+	}
+	records := v.buffer[:n]
+	size, err := v.read(bytesOf(records), first, n)
+	return records[:size/SizeEmitted], err
+}
+
+// OpenFeatures opens the image features of a model, [Setup.FeatureDims] of them a
+// row. It is denied where the operator has not granted features.
+func (s *Setup) OpenFeatures(model int) (*View[float32], error) {
+	return s.openFeatures(model, 0)
+}
+
+// OpenTextFeatures opens the features of the classes' texts, likewise, C rows,
+// from BeginRound on.
+func (s *Setup) OpenTextFeatures(model int) (*View[float32], error) {
+	return s.openFeatures(model, FlagText)
+}
+
+func (s *Setup) openFeatures(model int, flags uint16) (*View[float32], error) {
+	width := 0
+	if model >= 0 && model < len(s.FeatureDims) {
+		width = s.FeatureDims[model]
+	}
+	return open[float32](s.views, ViewSpec{Kind: ViewFeatures, Flags: flags, Model: int32(model)}, width)
 }
 
 // wrap keeps the code of a host's error under a message of what was being done.

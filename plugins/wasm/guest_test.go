@@ -1,6 +1,7 @@
 package wasm_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -12,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/upl-host/upl-host/plugins/wasm"
+	"github.com/upl-host/upl-host/sdk"
+	"github.com/upl-host/upl-host/sdk/sdktest"
 	"github.com/upl-host/upl-host/sdk/session"
 )
 
@@ -59,7 +62,7 @@ func TestGoGuest(t *testing.T) {
 	for name, check := range map[string]func(error) bool{
 		"panics": func(err error) bool {
 			var e *session.GuestError
-			return errors.As(err, &e) && strings.Contains(e.Message, "on purpose") && strings.Contains(e.Message, "main.init.func1 line ")
+			return errors.As(err, &e) && strings.Contains(e.Message, "on purpose") && strings.Contains(e.Message, "main.(*policy).EndRound line ")
 		},
 		"indexes": func(err error) bool {
 			var e *session.GuestError
@@ -99,6 +102,8 @@ func TestGoGuest(t *testing.T) {
 		t.Errorf("an hour's sleep: %v, %v", slept.Metrics, err)
 	}
 
+	wholeContract(t, m, policies)
+
 	first, err := runPolicy("looks-around")
 	if err != nil {
 		t.Fatal(err)
@@ -128,5 +133,41 @@ func TestCacheDir(t *testing.T) {
 	}
 	if _, err := wasm.Load(t.Context(), guest{}.assemble(), wasm.Options{CacheDir: dir}); !errors.Is(err, os.ErrPermission) {
 		t.Error(err)
+	}
+}
+
+// wholeContract runs a policy that uses all of the contract.
+func wholeContract(t *testing.T, m *wasm.Module, policies []session.Description) {
+	t.Helper()
+	p := sdktest.Matrix{C: 3, Values: []float32{1, 0, 0, 0.25, 0.5, 0.25, 0, 0.5, 0.5, 0.125, 0.5, 0.375}}
+	in := session.Input{
+		Ensemble: p, Models: []session.Probabilities{p}, ClassNames: []string{"a", "b", "c"},
+		Features:      []session.Features{sdktest.Matrix{C: 2, Values: []float32{1, 2, 3, 4, 5, 6, 7, 8}}},
+		TextFeatures:  []session.Features{sdktest.Matrix{C: 2, Values: []float32{-1, -2, -3, -4, -5, -6}}},
+		GrantFeatures: true,
+		Takes:         []sdk.EmitKind{sdk.EmitSoft, sdk.EmitCandidates, sdk.EmitDrop},
+		NextRound:     func(context.Context, session.Selection) (session.Learnt, error) { return session.Learnt{}, nil },
+	}
+	got, err := m.Select(t.Context(), policies[len(policies)-1], in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const seen = "[0.03846154 0.61538464 0.34615386] [-1 -2 -3 -4 -5 -6] " +
+		"[0 0.09375 0.1875 0.4375 1 0 0.375 0.5 0.5 0.5 0 0.1875 0.3125 0.40625 0.5] "
+	want := session.Selection{
+		Labels:     []session.Label{{Row: 3, Class: 0, Weight: 1}, {Row: 3, Class: 1, Weight: 1}},
+		Soft:       []session.SoftLabel{{Row: 1, Weight: 0.5, P: []sdk.Candidate{{Class: 0, P: 0.75}, {Class: 2, P: 0.25}}}},
+		Candidates: []session.CandidateSet{{Row: 2, Weight: 1, Classes: []int{1, 2}}},
+		Drops:      []int{0},
+		Record: session.Record{Rounds: 2, Log: []session.Line{
+			{Level: sdk.LevelInfo, Text: "features [1 2 3 4 5 6 7 8]"},
+			{Level: sdk.LevelInfo, Text: seen + "[]"},
+			{Level: sdk.LevelInfo, Round: 1, Text: "features [1 2 3 4 5 6 7 8]"},
+			{Level: sdk.LevelInfo, Round: 1, Text: seen + "[{0 4294967295 0 dropped rows 0} {1 0 0.5 soft labels 0.75} {1 2 0.5 soft labels 0.25} " +
+				"{2 1 1 candidate sets 0} {2 2 1 candidate sets 0} {3 0 1 hard labels 0} {3 1 1 hard labels 0}]"},
+		}},
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
 	}
 }

@@ -27,6 +27,7 @@ func data() session.Input {
 	p := sdktest.Matrix{Values: []float32{1, 0, 0, 0.25, 0.5, 0.25}, C: 3}
 	return session.Input{
 		Ensemble: p, Models: []session.Probabilities{p}, ClassNames: []string{"a", "b", "c"},
+		Takes:  []sdk.EmitKind{sdk.EmitSoft, sdk.EmitCandidates, sdk.EmitDrop},
 		Limits: session.Limits{Call: 200 * time.Millisecond, Memory: 8 << 20},
 	}
 }
@@ -69,6 +70,17 @@ func label(row uint64, class uint32, weight float32) []byte {
 	b = binary.LittleEndian.AppendUint32(b, class)
 	b = binary.LittleEndian.AppendUint32(b, math.Float32bits(weight))
 	return append(b, make([]byte, 8)...)
+}
+
+// set is a record of classes, or of a class and its probability.
+func set(row uint64, words ...uint32) []byte {
+	b := binary.LittleEndian.AppendUint64(nil, row)
+	b = binary.LittleEndian.AppendUint32(b, math.Float32bits(1))
+	b = binary.LittleEndian.AppendUint32(b, uint32(min(len(words), 1)))
+	for _, w := range words {
+		b = binary.LittleEndian.AppendUint32(b, w)
+	}
+	return b
 }
 
 // iovec is one of fd_write's vectors, at address 0.
@@ -149,6 +161,12 @@ func fixtures() []fixture {
 		{"weight below 0", emitting(1, label(0, 0, -1)).assemble(), protocol, "weight -1", false},
 		{"duplicates", emitting(1, slices.Concat(label(0, 1, 1), label(1, 1, 1), label(0, 1, 1))).assemble(), protocol, "row 0 as class 1 twice", false},
 		{"half a label", emitting(1, label(0, 0, 1)[:23]).assemble(), protocol, "23 bytes", false},
+		{"row beyond the last", emitting(4, binary.LittleEndian.AppendUint64(nil, 2)).assemble(), protocol, "row 2 of 2", false},
+		{"dropped twice", emitting(4, make([]byte, 16)).assemble(), protocol, "row 0 among the dropped rows", false},
+		{"soft label that sums to less", emitting(2, set(0, 1, math.Float32bits(0.9))).assemble(), protocol, "sum to 0.9", false},
+		{"soft label NaN", emitting(2, set(0, 1, math.Float32bits(float32(math.NaN())))).assemble(), protocol, "probability NaN", false},
+		{"candidates without end", emitting(3, set(0)[:16]).assemble(), protocol, "0 classes of 3", false},
+		{"candidates out of range", emitting(3, set(1, 3)).assemble(), protocol, "", false},
 		{"unknown kind", emitting(77, nil).assemble(), protocol, "kind 77", false},
 	}
 }

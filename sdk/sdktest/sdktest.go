@@ -13,8 +13,8 @@ import (
 	"github.com/upl-host/upl-host/sdk/session"
 )
 
-// Matrix is a matrix of probabilities in memory, row by row; it is a
-// session.Probabilities.
+// Matrix is a matrix of probabilities or features in memory, row by row: it is a
+// session.Probabilities, and a session.Features.
 type Matrix struct {
 	Values []float32 // rows x C
 	C      int
@@ -26,6 +26,9 @@ func (m Matrix) Rows() int { return len(m.Values) / m.C }
 // Classes is C.
 func (m Matrix) Classes() int { return m.C }
 
+// Width is C, of features.
+func (m Matrix) Width() int { return m.C }
+
 // Read copies rows.
 func (m Matrix) Read(first, n int, dst []float32) error {
 	if copied := copy(dst, m.Values[first*m.C:(first+n)*m.C]); copied != n*m.C {
@@ -34,8 +37,12 @@ func (m Matrix) Read(first, n int, dst []float32) error {
 	return nil
 }
 
-// Select runs a selection policy.
+// Select runs a selection policy. Where in does not say which records are taken
+// (Takes is nil, not empty), all are.
 func Select(ctx context.Context, policy sdk.Policy, in session.Input) (session.Selection, error) {
+	if in.Takes == nil {
+		in.Takes = []sdk.EmitKind{sdk.EmitSoft, sdk.EmitCandidates, sdk.EmitDrop}
+	}
 	description, err := Describe(policy)
 	if err != nil {
 		return session.Selection{}, err

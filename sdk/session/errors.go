@@ -49,6 +49,7 @@ const (
 	LimitRecords = "records"
 	LimitOutput  = "output"
 	LimitViews   = "views"
+	LimitGather  = "gather"
 	LimitRounds  = "rounds"
 	LimitSize    = "size"
 )
@@ -69,13 +70,14 @@ type ProtocolError struct{ Message string }
 
 func (e *ProtocolError) Error() string { return "breaks the plugin contract: " + e.Message }
 
-// DataError says which probabilities cannot be used.
+// DataError says which probabilities or features cannot be used.
 type DataError struct {
+	What   string // "probabilities", "features"
 	Model  string // "the ensemble", "model 2"
 	Row    int
 	Reason string
 }
 
 func (e *DataError) Error() string {
-	return fmt.Sprintf("probabilities of %s, row %d: %s", e.Model, e.Row, e.Reason)
+	return fmt.Sprintf("%s of %s, row %d: %s", e.What, e.Model, e.Row, e.Reason)
 }

@@ -154,45 +154,85 @@ func (m *classMean) read(first int, dst []byte) {
 	}
 }
 
-// quantile keeps a statistic of every row.
+// quantile keeps statistics of every row: one, or its probabilities of classes.
 type quantile struct {
-	statistic uint32
+	statistic uint32 // where there are no columns
 	m         int
-	values    []float32
+	columns   []int
+	values    [][]float32 // by column; one list without
+	whole     bool        // a record is all quantiles of a column
+}
+
+func newQuantile(spec sdk.ViewSpec, classes int) *quantile {
+	q := &quantile{statistic: spec.Class, m: int(spec.M), whole: spec.Flags&sdk.FlagAll != 0}
+	switch {
+	case q.whole:
+		for c := range classes {
+			q.columns = append(q.columns, c)
+		}
+	case spec.Flags&sdk.FlagColumn != 0:
+		q.columns = []int{int(spec.Class)}
+	}
+	q.values = make([][]float32, max(len(q.columns), 1))
+	return q
 }
 
 func (q *quantile) add(_ int, s *source) {
+	if q.columns != nil {
+		for i := range len(s.rows) / s.classes {
+			for j, c := range q.columns {
+				q.values[j] = append(q.values[j], s.row(i)[c])
+			}
+		}
+		return
+	}
 	for i, top := range s.tops {
+		x := top.p
 		switch q.statistic {
-		case sdk.QuantileP:
-			q.values = append(q.values, top.p)
 		case sdk.QuantileMargin:
-			q.values = append(q.values, top.margin())
+			x = top.margin()
 		case sdk.QuantileEntropy:
-			q.values = append(q.values, entropy(s.row(i)))
+			x = entropy(s.row(i))
+		}
+		q.values[0] = append(q.values[0], x)
+	}
+}
+
+func (q *quantile) finish() {
+	for _, values := range q.values {
+		slices.Sort(values)
+	}
+}
+
+func (q *quantile) records() int {
+	if q.whole {
+		return len(q.columns)
+	}
+	return q.m + 1
+}
+
+func (q *quantile) read(first int, dst []byte) {
+	column := 0
+	if q.whole {
+		column, first = first, 0
+	}
+	for ; len(dst) > 0; dst = dst[8:] {
+		binary.LittleEndian.PutUint64(dst, math.Float64bits(q.at(column, first)))
+		if first++; first > q.m && q.whole {
+			column, first = column+1, 0
 		}
 	}
 }
 
-func (q *quantile) finish() { slices.Sort(q.values) }
-
-func (q *quantile) records() int { return q.m + 1 }
-
-func (q *quantile) read(first int, dst []byte) {
-	for ; len(dst) > 0; dst = dst[8:] {
-		binary.LittleEndian.PutUint64(dst, math.Float64bits(q.at(first)))
-		first++
-	}
-}
-
 // at is the i/m quantile, linear between order statistics.
-func (q *quantile) at(i int) float64 {
-	n := len(q.values)
+func (q *quantile) at(column, i int) float64 {
+	values := q.values[column]
+	n := len(values)
 	if n == 0 {
 		return math.NaN()
 	}
 	h := float64(i) / float64(q.m) * float64(n-1)
 	low := min(int(h), n-1)
-	a, b := float64(q.values[low]), float64(q.values[min(low+1, n-1)])
+	a, b := float64(values[low]), float64(values[min(low+1, n-1)])
 	return a + (b-a)*(h-float64(low))
 }

@@ -85,7 +85,7 @@ func (r *run) OpenView(spec sdk.ViewSpec) (int32, error) {
 	if r.stage != configuring && r.stage != beginning {
 		return 0, refuse(sdk.CodeState, "views are opened in upl_configure and upl_begin_round only")
 	}
-	if spec.Size < sdk.SizeViewSpec || spec.Reserved != [3]uint32{} {
+	if spec.Size < sdk.SizeViewSpec || spec.Reserved != [2]uint32{} {
 		return 0, refuse(sdk.CodeInvalid, "a view's specification of %d bytes, reserved %v", spec.Size, spec.Reserved)
 	}
 	const most = 256
@@ -111,12 +111,18 @@ func (r *run) ReadView(handle int32, first int64, n int32, dst []byte) (int, err
 	v := r.views[handle]
 	var begin, end int
 	switch {
+	case v.direct != nil && r.stage >= beginning:
+		end = v.direct.records()
 	case v.global != nil && r.stage == ending:
 		end = v.global.records()
-	case v.global == nil && r.current != nil && (r.stage == observing || r.stage == combining):
+	case v.direct == nil && v.global == nil && r.current != nil && (r.stage == observing || r.stage == combining):
 		begin, end = r.current.first, r.current.first+r.current.rows
 	default:
 		return 0, refuse(sdk.CodeState, "view %s cannot be read now", v.spec.Kind)
+	}
+	if v.direct != nil && v.direct.ragged && first >= 0 && n > 0 {
+		n = int32(min(int64(n), max(int64(end)-first, 0)))
+		first = min(first, int64(end))
 	}
 	if n < 0 || first < int64(begin) || first > int64(end)-int64(n) {
 		return 0, refuse(sdk.CodeRange, "%d records from %d on, of %d to %d", n, first, begin, end)
@@ -128,7 +134,10 @@ func (r *run) ReadView(handle int32, first int64, n int32, dst []byte) (int, err
 	if int64(len(dst)) < size {
 		return int(size), nil
 	}
-	if v.global != nil {
+	switch {
+	case v.direct != nil:
+		return int(size), v.direct.read(int(first), int(n), dst[:size])
+	case v.global != nil:
 		v.global.read(int(first), dst[:size])
 		return int(size), nil
 	}

@@ -2,10 +2,12 @@ package session
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/upl-host/upl-host/sdk"
@@ -20,6 +22,16 @@ type Probabilities interface {
 	Read(first, n int, dst []float32) error
 }
 
+// Features are rows of features, one an image or class. Its methods are called
+// from several goroutines.
+type Features interface {
+	Rows() int
+	// Width is D.
+	Width() int
+	// Read copies n rows from first on into dst, which has n x Width elements.
+	Read(first, n int, dst []float32) error
+}
+
 // Input is all that a policy may know, and its limits. Labels are no part of it.
 type Input struct {
 	Ensemble    Probabilities // what a selection chooses from; nil for an ensemble policy
@@ -30,10 +42,32 @@ type Input struct {
 	Prior       []float64 // C, or none
 	Seed        uint64
 	Params      json.RawMessage // an object, or nothing
-	MaxRounds   int             // 0: 100
-	Limits      Limits
-	BatchRows   int // rows of a batch; 0: about a MiB of probabilities
-	Threads     int // 0: GOMAXPROCS; results do not depend on it
+
+	// Features of the images, N rows, and of the classes' texts, C rows: of each
+	// model, or none. They are denied unless GrantFeatures is set.
+	Features, TextFeatures []Features
+	GrantFeatures          bool
+
+	// Takes are the kinds of records that a selection may emit beside hard labels;
+	// others it is refused, so that nothing it selects is silently left out.
+	Takes []sdk.EmitKind
+	// NextRound learns from the selection of a round, which is sorted and checked,
+	// before the policy's next one, and gives what that one is to see: nil fields
+	// stay as they were, the sizes always. It is not called after a round that
+	// emitted nothing, nor after the last; its time is not the policy's. nil: all
+	// rounds see the same.
+	NextRound func(ctx context.Context, selection Selection) (Learnt, error)
+
+	MaxRounds int // 0: 100
+	Limits    Limits
+	BatchRows int // rows of a batch; 0: about a MiB of probabilities
+	Threads   int // 0: GOMAXPROCS; results do not depend on it
+}
+
+// Learnt is what the next round of a policy sees.
+type Learnt struct {
+	Ensemble Probabilities
+	Models   []Probabilities // M
 }
 
 // Limits are the ceilings of one run of a policy; a zero stands for the default.
@@ -41,9 +75,11 @@ type Limits struct {
 	Time    time.Duration // the policy's own time in all, 10 minutes; the host's views are not counted
 	Call    time.Duration // one call into it, 1 minute
 	Memory  int64         // bytes of a guest's linear memory, 256 MiB; carriers without a sandbox cannot hold to it
-	Records int           // labels emitted in a round, 4 Mi
+	Records int           // records emitted in a round, 4 Mi
+	Classes int           // classes in the soft labels and candidate sets of a round, 16 Mi
 	Output  int64         // bytes of log, output and metrics, 1 MiB
 	Views   int64         // bytes that global views may take, 128 MiB
+	Gather  int64         // bytes of rows that a round may read by number, 1 GiB
 	Weight  float32       // the largest weight of a label, 1000
 }
 
@@ -53,8 +89,10 @@ func (l Limits) EnsureDefaults() Limits {
 	setDefault(&l.Call, time.Minute)
 	setDefault(&l.Memory, 256<<20)
 	setDefault(&l.Records, 4<<20)
+	setDefault(&l.Classes, 16<<20)
 	setDefault(&l.Output, 1<<20)
 	setDefault(&l.Views, 128<<20)
+	setDefault(&l.Gather, 1<<30)
 	setDefault(&l.Weight, 1000)
 	return l
 }
@@ -98,7 +136,52 @@ func (in *Input) validate(kind sdk.Kind) error {
 	case len(in.Prior) != 0 && len(in.Prior) != classes:
 		return fmt.Errorf("a prior of %d classes for %d", len(in.Prior), classes)
 	}
+	for i := range min(len(in.Features), len(in.TextFeatures)) {
+		if image, text := in.Features[i].Width(), in.TextFeatures[i].Width(); image != text {
+			return fmt.Errorf("features of %s have %d values, those of its texts %d", in.source(i), image, text)
+		}
+	}
+	return errors.Join(in.checkFeatures("features", in.Features, rows), in.checkFeatures("text features", in.TextFeatures, classes))
+}
+
+func (in *Input) checkFeatures(what string, features []Features, rows int) error {
+	if len(features) != 0 && len(features) != len(in.Models) {
+		return fmt.Errorf("%s of %d models for %d", what, len(features), len(in.Models))
+	}
+	for i, f := range features {
+		if f.Rows() != rows || f.Width() < 1 || f.Width() > math.MaxInt32/8 {
+			return fmt.Errorf("%s of %s are %d x %d, for %d rows", what, in.source(i), f.Rows(), f.Width(), rows)
+		}
+	}
 	return nil
+}
+
+// featureDims is the width of each model's features, where the policy may see any.
+func (in *Input) featureDims(policy *Description) []int {
+	from := in.Features
+	if len(from) == 0 {
+		from = in.TextFeatures
+	}
+	if !in.GrantFeatures || len(from) == 0 || !slices.Contains(policy.Needs.Views, sdk.ViewFeatures.String()) {
+		return nil
+	}
+	dims := make([]int, 0, len(from))
+	for _, f := range from {
+		dims = append(dims, f.Width())
+	}
+	return dims
+}
+
+// flags are those of the data set.
+func (in *Input) flags() uint32 {
+	var flags uint32
+	for _, kind := range in.Takes {
+		flags |= takes(kind)
+	}
+	if in.NextRound != nil {
+		flags |= sdk.Retrains
+	}
+	return flags
 }
 
 // source names the probabilities of a model by its place; the ensemble's is last.
@@ -138,6 +221,9 @@ func (in *Input) config(policy *Description) ([]byte, error) {
 	}
 	if len(in.Prior) > 0 {
 		dataset["prior"] = in.Prior
+	}
+	if dims := in.featureDims(policy); dims != nil {
+		dataset["feature_dims"] = dims
 	}
 	// Maps are encoded in the order of their keys.
 	return json.Marshal(map[string]any{"policy": policy.Name, "params": params, "dataset": dataset})

@@ -49,6 +49,9 @@ func scan(row []float32) top {
 // half-precision dumps of softmax outputs stay below it.
 const maxExcess = 1e-2
 
+// maxEmittedExcess is how far from 1 a distribution that a policy emits may sum.
+const maxEmittedExcess = 1e-3
+
 // checkRow says why a row cannot be probabilities; "" where it can.
 func checkRow(row []float32, tolerance float64) string {
 	// Four sums, for speed: whichever the rounding, a fault shows in the total.
@@ -81,7 +84,6 @@ func checkRow(row []float32, tolerance float64) string {
 
 // entropy of a row, in nats; the sum goes by ascending class.
 func entropy(row []float32) float32 {
-	const tiny = 0x1p-126
 	var h float64
 	for _, p := range row {
 		if p > 0 {

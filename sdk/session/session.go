@@ -1,7 +1,6 @@
 package session
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -28,13 +27,6 @@ type Guest interface {
 // Start makes the guest of a run. The guest uses host only within its calls.
 type Start func(ctx context.Context, host sdk.Host) (Guest, error)
 
-// Label is a hard pseudo label.
-type Label struct {
-	Row    int
-	Class  int
-	Weight float32
-}
-
 // Record is what a run leaves beside its result.
 type Record struct {
 	Rounds  int
@@ -56,12 +48,6 @@ type Line struct {
 	Text  string
 }
 
-// Selection is the result of a selection policy.
-type Selection struct {
-	Labels []Label // sorted by row, then class; no two equal in both
-	Record
-}
-
 // Select runs a selection policy. The record is also there with an error.
 func Select(ctx context.Context, policy Description, in Input, start Start) (Selection, error) {
 	r, err := newRun(&policy, &in, sdk.KindSelection)
@@ -72,7 +58,7 @@ func Select(ctx context.Context, policy Description, in Input, start Start) (Sel
 	if err != nil {
 		return Selection{Record: r.record}, err
 	}
-	return Selection{r.labels, r.record}, nil
+	return r.emission.selection(r.record), nil
 }
 
 // Combine runs an ensemble policy; emit gets its rows in order, a batch at a
@@ -131,7 +117,9 @@ type run struct {
 	broken  error         // the first breach; the guest's next return ends the run
 	random  *rand.ChaCha8
 
-	labels   []Label
+	emission emission  // of the round
+	previous previous  // of the last round that emitted anything
+	gathered int64     // bytes read by row number in this round
 	output   []float32 // of the current batch, in an ensemble
 	combined int       // rows of it that were emitted
 	record   Record
@@ -158,6 +146,10 @@ func newRun(policy *Description, in *Input, kind sdk.Kind) (*run, error) {
 	r.dataset = sdk.Dataset{
 		Size: sdk.SizeDataset, Rows: uint64(r.rows), Classes: uint32(r.classes), Models: uint32(len(in.Models)),
 		BatchRows: uint32(in.batchRows(r.classes)), MaxRounds: uint32(maxRounds), Seed: in.Seed,
+		Flags: in.flags(),
+	}
+	if dims := in.featureDims(policy); len(dims) > 0 {
+		r.dataset.FeatureDim = uint32(dims[0])
 	}
 	r.reseed()
 	return r, nil
@@ -196,6 +188,11 @@ func (r *run) rounds(ctx context.Context, start Start) (Guest, error) {
 			return nil, err
 		}
 		r.record.Rounds++
+		if another {
+			if err := r.learn(ctx); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return guest, nil
 }
@@ -203,7 +200,7 @@ func (r *run) rounds(ctx context.Context, start Start) (Guest, error) {
 func (r *run) oneRound(ctx context.Context, guest Guest) (another bool, err error) {
 	r.dataset.Round = uint32(r.round)
 	r.reseed()
-	r.labels = r.labels[:0]
+	r.emission, r.gathered = emission{}, 0
 	r.views = slices.DeleteFunc(r.views, func(v *view) bool { return v.round >= 0 })
 	r.stage = beginning
 	err = r.call(ctx, "upl_begin_round", func(ctx context.Context) error { return guest.BeginRound(ctx, r.round) })
@@ -231,19 +228,37 @@ func (r *run) oneRound(ctx context.Context, guest Guest) (another bool, err erro
 	if err != nil {
 		return false, err
 	}
-	return another, r.sortLabels()
+	return another, r.emission.sort()
 }
 
-// sortLabels puts a round's labels in order and finds duplicates.
-func (r *run) sortLabels() error {
-	slices.SortFunc(r.labels, func(a, b Label) int {
-		return cmp.Or(cmp.Compare(a.Row, b.Row), cmp.Compare(a.Class, b.Class))
-	})
-	for i := 1; i < len(r.labels); i++ {
-		if a, b := r.labels[i-1], r.labels[i]; a.Row == b.Row && a.Class == b.Class {
-			return &ProtocolError{fmt.Sprintf("it labelled row %d as class %d twice", a.Row, a.Class)}
-		}
+// learn gives the host a round's selection to learn from, where there is one: a
+// round that emitted nothing was but a pass over the data.
+func (r *run) learn(ctx context.Context) error {
+	if len(r.emission.records) == 0 {
+		return nil
 	}
+	r.previous = newPrevious(r.emission)
+	if r.in.NextRound == nil {
+		return nil
+	}
+	next, err := r.in.NextRound(ctx, r.emission.selection(r.record))
+	if err != nil {
+		return fmt.Errorf("learning from round %d: %w", r.round, err)
+	}
+	in := *r.in
+	if next.Ensemble != nil {
+		in.Ensemble = next.Ensemble
+	}
+	if next.Models != nil {
+		in.Models = next.Models
+	}
+	if err := in.validate(r.policy.Kind); err != nil {
+		return fmt.Errorf("what round %d learnt: %w", r.round, err)
+	}
+	if in.Models[0].Rows() != r.rows || in.Models[0].Classes() != r.classes || len(in.Models) != len(r.in.Models) {
+		return fmt.Errorf("what round %d learnt is of another data set", r.round)
+	}
+	r.in = &in
 	return nil
 }
 

@@ -4,15 +4,12 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"reflect"
 	"slices"
-	"strings"
 	"testing"
-	"time"
 	"unsafe"
 
 	"github.com/upl-host/upl-host/sdk"
@@ -69,7 +66,7 @@ func (g *guest) Combine(_ context.Context, first, rows int) error {
 var description = session.Description{
 	Name: "p", Kind: sdk.KindSelection, Parameters: []byte(`{"properties": {"k": {"default": 16}, "x": {}, "any": true}}`),
 	Needs: session.Needs{Rounds: true, Views: []string{
-		"rows", "top_m", "stats", "agree", "column", "gather", "class_top_k", "class_mean", "quantile", "previous",
+		"rows", "top_m", "stats", "agree", "column", "gather", "class_top_k", "class_mean", "quantile", "previous", "features",
 	}},
 }
 
@@ -274,33 +271,6 @@ func TestQuantile(t *testing.T) {
 	}
 }
 
-// TestViewsOfARound opens a view in each round: it is gone in the next.
-func TestViewsOfARound(t *testing.T) {
-	open := func(h sdk.Host) (int32, error) {
-		return h.OpenView(sdk.ViewSpec{Size: sdk.SizeViewSpec, Kind: sdk.ViewClassMean, Model: sdk.Ensemble})
-	}
-	g := &guest{
-		configure: func(h sdk.Host) error { _, err := open(h); return err },
-		begin: func(h sdk.Host, round int) error {
-			if handle, err := open(h); handle != 1 || err != nil {
-				return fmt.Errorf("handle %d: %w", handle, err)
-			}
-			return nil
-		},
-		end: func(h sdk.Host, round int) (bool, error) {
-			a, err1 := read(h, 0, 0, 3)
-			b, err2 := read(h, 1, 0, 3)
-			if !slices.Equal(a, b) {
-				return false, errors.New("two views of the same differ")
-			}
-			return round < 2, errors.Join(err1, err2)
-		},
-	}
-	if _, err := session.Select(t.Context(), description, input(20, 3), g.start); err != nil {
-		t.Error(err)
-	}
-}
-
 func plainRows(p session.Probabilities) [][]float32 {
 	m := p.(sdktest.Matrix)
 	return slices.Collect(slices.Chunk(m.Values, m.C))
@@ -331,135 +301,12 @@ func rank(p [][]float32, rows []int, c, m int) []sdk.Ranked {
 	return out
 }
 
-// TestRefusals asks for what the contract does not give, at every point of a run.
-func TestRefusals(t *testing.T) {
-	open := func(change func(*sdk.ViewSpec)) func(h sdk.Host) error {
-		return func(h sdk.Host) error {
-			spec := sdk.ViewSpec{Size: sdk.SizeViewSpec, Kind: sdk.ViewStats, Model: sdk.Ensemble}
-			change(&spec)
-			_, err := h.OpenView(spec)
-			return err
-		}
-	}
-	configuring := map[string]struct {
-		want sdk.Code
-		ask  func(sdk.Host) error
-	}{
-		"short specification": {sdk.CodeInvalid, open(func(s *sdk.ViewSpec) { s.Size = 8 })},
-		"reserved field":      {sdk.CodeInvalid, open(func(s *sdk.ViewSpec) { s.Reserved[2] = 1 })},
-		"flag":                {sdk.CodeInvalid, open(func(s *sdk.ViewSpec) { s.Flags = 64 })},
-		"model":               {sdk.CodeRange, open(func(s *sdk.ViewSpec) { s.Model = 2 })},
-		"model below":         {sdk.CodeRange, open(func(s *sdk.ViewSpec) { s.Model = -2 })},
-		"unknown view":        {sdk.CodeNotSupported, open(func(s *sdk.ViewSpec) { s.Kind = 12 })},
-		"later view":          {sdk.CodeNotSupported, open(func(s *sdk.ViewSpec) { s.Kind = sdk.ViewGather })},
-		"undeclared view":     {sdk.CodeDenied, open(func(s *sdk.ViewSpec) { s.Kind = sdk.ViewFeatures })},
-		"top 0":               {sdk.CodeRange, open(func(s *sdk.ViewSpec) { s.Kind = sdk.ViewTopM })},
-		"top of too many":     {sdk.CodeRange, open(func(s *sdk.ViewSpec) { s.Kind, s.M = sdk.ViewTopM, 4 })},
-		"column":              {sdk.CodeRange, open(func(s *sdk.ViewSpec) { s.Kind, s.Class = sdk.ViewColumn, 3 })},
-		"quantile":            {sdk.CodeRange, open(func(s *sdk.ViewSpec) { s.Kind = sdk.ViewQuantile })},
-		"too much memory":     {sdk.CodeLimit, open(func(s *sdk.ViewSpec) { s.Kind, s.M, s.Flags = sdk.ViewClassTopK, 1000, sdk.FlagAll })},
-		"emit":                {sdk.CodeState, func(h sdk.Host) error { return h.Emit(sdk.EmitHard, nil) }},
-		"emit combined":       {sdk.CodeState, func(h sdk.Host) error { return h.Emit(sdk.EmitCombined, nil) }},
-		"soft labels":         {sdk.CodeNotSupported, func(h sdk.Host) error { return h.Emit(sdk.EmitSoft, nil) }},
-		"no such view":        {sdk.CodeRange, func(h sdk.Host) error { _, err := h.ReadView(5, 0, 0, nil); return err }},
-		"metric's value":      {sdk.CodeInvalid, func(h sdk.Host) error { return h.Metric("a", math.NaN()) }},
-		"metric's name":       {sdk.CodeInvalid, func(h sdk.Host) error { return h.Metric("a\x1b[2J", 1) }},
-	}
-	in := input(20, 3)
-	in.Limits.Views = 900
-	for name, c := range configuring {
-		t.Run(name, func(t *testing.T) {
-			var err error
-			g := &guest{configure: func(h sdk.Host) error { err = c.ask(h); return nil }}
-			if _, runErr := session.Select(t.Context(), description, in, g.start); runErr != nil {
-				t.Error(runErr)
-			}
-			if !errors.Is(err, &sdk.Error{Code: c.want}) {
-				t.Errorf("%v, not %v", err, c.want)
-			}
-		})
-	}
-
-	var early, late, outside, wide error
-	g := &guest{
-		configure: func(h sdk.Host) error {
-			for _, kind := range []sdk.ViewKind{sdk.ViewStats, sdk.ViewClassMean} {
-				if err := open(func(s *sdk.ViewSpec) { s.Kind = kind })(h); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
-		observe: func(h sdk.Host, first, rows int) error {
-			_, early = h.ReadView(1, 0, 1, nil)
-			_, outside = h.ReadView(0, int64(first)-1, 1, nil)
-			_, wide = h.ReadView(0, int64(first), int32(rows)+1, nil)
-			late = open(func(*sdk.ViewSpec) {})(h)
-			return nil
-		},
-	}
-	if _, err := session.Select(t.Context(), description, in, g.start); err != nil {
-		t.Fatal(err)
-	}
-	for what, c := range map[string]struct {
-		err  error
-		want sdk.Code
-	}{
-		"a global view while observing": {early, sdk.CodeState}, "a row before the batch": {outside, sdk.CodeRange},
-		"a row behind the batch": {wide, sdk.CodeRange}, "opening while observing": {late, sdk.CodeState},
-	} {
-		if !errors.Is(c.err, &sdk.Error{Code: c.want}) {
-			t.Errorf("%s: %v, not %v", what, c.err, c.want)
-		}
-	}
-}
-
 func label(row uint64, class uint32) []byte {
 	b, err := binary.Append(nil, binary.LittleEndian, sdk.Label{Row: row, Class: class, Weight: 1})
 	if err != nil {
 		panic(err)
 	}
 	return b
-}
-
-func TestRounds(t *testing.T) {
-	var random [2][8]byte
-	g := &guest{
-		end: func(h sdk.Host, round int) (bool, error) {
-			d, err := h.Dataset()
-			if err != nil || d.Round != uint32(round) || d.Rows != 20 || d.Classes != 3 || d.Models != 2 || d.Seed != 7 {
-				return false, fmt.Errorf("data set %+v in round %d: %w", d, round, err)
-			}
-			if err := h.Random(random[round][:]); err != nil {
-				return false, err
-			}
-			// Out of order; the first round's are discarded.
-			err = errors.Join(h.Emit(sdk.EmitHard, label(uint64(5+round), 2)), h.Emit(sdk.EmitHard, label(uint64(round), 1)))
-			return round == 0, errors.Join(err, h.Metric("m", float64(round)))
-		},
-	}
-	s, err := session.Select(t.Context(), description, input(20, 3), g.start)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := []session.Label{{Row: 1, Class: 1, Weight: 1}, {Row: 6, Class: 2, Weight: 1}}
-	if !slices.Equal(s.Labels, want) || s.Rounds != 2 || len(s.Metrics) != 2 || s.Metrics[1] != (session.Metric{Name: "m", Round: 1, Value: 1}) {
-		t.Errorf("%+v", s)
-	}
-	again := random
-	if random[0] == random[1] {
-		t.Error("two rounds have the same random bytes")
-	}
-	if _, err := session.Select(t.Context(), description, input(20, 3), g.start); err != nil || random != again {
-		t.Errorf("another run has other random bytes: %v", err)
-	}
-
-	undeclared := description
-	undeclared.Needs.Rounds = false
-	var protocol *session.ProtocolError
-	if _, err := session.Select(t.Context(), undeclared, input(20, 3), g.start); !errors.As(err, &protocol) {
-		t.Errorf("undeclared rounds: %v", err)
-	}
 }
 
 func TestConfig(t *testing.T) {
@@ -477,151 +324,6 @@ func TestConfig(t *testing.T) {
 	if _, err := session.Select(t.Context(), description, in, g.start); err != nil {
 		t.Error(err)
 	}
-}
-
-func TestCombine(t *testing.T) {
-	ensemble := description
-	ensemble.Kind = sdk.KindEnsemble
-	in := input(10, 2)
-	in.Ensemble, in.BatchRows = nil, 4
-	combined := func(first, rows, classes int, p ...float32) []byte {
-		b := binary.LittleEndian.AppendUint64(nil, uint64(first))
-		b = binary.LittleEndian.AppendUint32(b, uint32(rows))
-		b = binary.LittleEndian.AppendUint32(b, uint32(classes))
-		b, err := binary.Append(b, binary.LittleEndian, p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return b
-	}
-	for name, c := range map[string]struct {
-		emit func(first, rows int) [][]byte
-		says string
-	}{
-		"in two pieces": {func(first, rows int) [][]byte {
-			return [][]byte{
-				combined(first, 1, 2, 0.25, 0.75),
-				combined(first+1, rows-1, 2, slices.Repeat([]float32{0.5, 0.5}, rows-1)...),
-			}
-		}, ""},
-		"nothing":         {func(int, int) [][]byte { return nil }, "0 of the 4 rows from 0"},
-		"no head":         {func(int, int) [][]byte { return [][]byte{{1}} }, "head"},
-		"another class":   {func(first, rows int) [][]byte { return [][]byte{combined(first, 1, 3, 1, 0, 0)} }, "3 classes"},
-		"another row":     {func(first, _ int) [][]byte { return [][]byte{combined(first+1, 1, 2, 1, 0)} }, "from 1 on"},
-		"too many":        {func(first, rows int) [][]byte { return [][]byte{combined(first, rows+1, 2)} }, "5 rows"},
-		"too few values":  {func(first, _ int) [][]byte { return [][]byte{combined(first, 1, 2, 1)} }, "4 bytes"},
-		"not a number":    {func(first, _ int) [][]byte { return [][]byte{combined(first, 1, 2, float32(math.NaN()), 1)} }, "class 0 has probability NaN"},
-		"below 0":         {func(first, _ int) [][]byte { return [][]byte{combined(first, 1, 2, -0.5, 1.5)} }, "probability -0.5"},
-		"sum is not 1":    {func(first, _ int) [][]byte { return [][]byte{combined(first, 1, 2, 0.5, 0.502)} }, "sums to 1.002"},
-		"infinitely many": {func(first, _ int) [][]byte { return [][]byte{combined(first, -1, 2)} }, "4294967295 rows"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			g := &guest{combine: func(h sdk.Host, first, rows int) error {
-				for _, b := range c.emit(first, rows) {
-					if err := h.Emit(sdk.EmitCombined, b); err != nil {
-						return nil // a guest that will not hear of it
-					}
-				}
-				return nil
-			}}
-			var got []float32
-			_, err := session.Combine(t.Context(), ensemble, in, func(first int, rows []float32) error {
-				if first*2 != len(got) {
-					return fmt.Errorf("row %d after %d values", first, len(got))
-				}
-				got = append(got, rows...)
-				return nil
-			}, g.start)
-			if c.says == "" {
-				if err != nil || len(got) != 20 {
-					t.Errorf("%d values: %v", len(got), err)
-				}
-				return
-			}
-			var protocol *session.ProtocolError
-			if !errors.As(err, &protocol) || !strings.Contains(err.Error(), c.says) {
-				t.Errorf("%v does not say %q", err, c.says)
-			}
-		})
-	}
-}
-
-func TestUnusableInput(t *testing.T) {
-	nothing := &guest{configure: func(h sdk.Host) error {
-		_, err := h.OpenView(sdk.ViewSpec{Size: sdk.SizeViewSpec, Kind: sdk.ViewStats, Model: sdk.Ensemble})
-		return err
-	}, observe: func(sdk.Host, int, int) error { return nil }}
-	for says, change := range map[string]func(in *session.Input){
-		"no model's":                    func(in *session.Input) { in.Models = nil },
-		"an ensemble's":                 func(in *session.Input) { in.Ensemble = nil },
-		"2 class names for 3":           func(in *session.Input) { in.ClassNames = in.ClassNames[:2] },
-		"1 logit scales for 2":          func(in *session.Input) { in.LogitScales = []float64{1} },
-		"not a JSON object":             func(in *session.Input) { in.Params = []byte(`[]`) },
-		"model 1 are 21 x 3":            func(in *session.Input) { in.Models[1] = draw(1, 21, 3) },
-		"class 1 has probability NaN":   func(in *session.Input) { in.Ensemble.(sdktest.Matrix).Values[7] = float32(math.NaN()) },
-		"the ensemble, row 2: sums to ": func(in *session.Input) { in.Ensemble.(sdktest.Matrix).Values[7] += 5 },
-		"row 3: class 0 has probability -1": func(in *session.Input) {
-			in.Ensemble.(sdktest.Matrix).Values[9] = -1
-		},
-	} {
-		in := input(20, 3)
-		in.BatchRows = 2
-		change(&in)
-		if _, err := session.Select(t.Context(), description, in, nothing.start); err == nil || !strings.Contains(err.Error(), says) {
-			t.Errorf("%v does not say %q", err, says)
-		}
-	}
-}
-
-func TestLimits(t *testing.T) {
-	slow := func(sdk.Host, int, int) error { time.Sleep(20 * time.Millisecond); return nil }
-	for name, c := range map[string]struct {
-		limits session.Limits
-		guest  guest
-		want   string
-	}{
-		"a call": {session.Limits{Call: 5 * time.Millisecond}, guest{observe: slow}, session.LimitTime},
-		"in all": {session.Limits{Time: 50 * time.Millisecond}, guest{observe: slow}, session.LimitTime},
-		"records": {session.Limits{Records: 1}, guest{end: func(h sdk.Host, _ int) (bool, error) {
-			return false, h.Emit(sdk.EmitHard, slices.Concat(label(0, 0), label(1, 0)))
-		}}, session.LimitRecords},
-		"rounds": {session.Limits{}, guest{end: func(sdk.Host, int) (bool, error) { return true, nil }}, session.LimitRounds},
-		"log":    {session.Limits{Output: 100}, guest{configure: func(h sdk.Host) error { return h.Log(sdk.LevelInfo, strings.Repeat("x", 200)) }}, session.LimitOutput},
-	} {
-		in := input(20, 3)
-		in.BatchRows, in.Limits = 2, c.limits
-		_, err := session.Select(t.Context(), description, in, c.guest.start)
-		var limit *session.LimitError
-		if !errors.As(err, &limit) || limit.Limit != c.want {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
-// FuzzEmit gives the host records that may be anything.
-func FuzzEmit(f *testing.F) {
-	f.Add(int32(sdk.EmitHard), label(1, 2))
-	f.Add(int32(sdk.EmitHard), label(1, 2)[:20])
-	f.Add(int32(sdk.EmitCombined), append(label(0, 1<<31), 1))
-	ensemble := description
-	ensemble.Kind = sdk.KindEnsemble
-	f.Fuzz(func(t *testing.T, kind int32, b []byte) {
-		emit := func(h sdk.Host) error { return h.Emit(sdk.EmitKind(kind), b) }
-		g := &guest{
-			end:     func(h sdk.Host, _ int) (bool, error) { return false, emit(h) },
-			combine: func(h sdk.Host, _, _ int) error { return emit(h) },
-		}
-		in := input(4, 3)
-		s, err := session.Select(t.Context(), description, in, g.start)
-		if err == nil && len(s.Labels) != len(b)/sdk.SizeLabel {
-			t.Errorf("%d labels of %d bytes", len(s.Labels), len(b))
-		}
-		in.Ensemble = nil
-		_, err = session.Combine(t.Context(), ensemble, in, func(int, []float32) error { return nil }, g.start)
-		if err == nil && len(b) != sdk.SizeCombined+4*12 {
-			t.Errorf("%d bytes were taken for all probabilities", len(b))
-		}
-	})
 }
 
 func BenchmarkClassTopK(b *testing.B) {

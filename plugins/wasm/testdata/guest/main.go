@@ -22,6 +22,7 @@ var plugin = sdk.Serve(
 	selection("looks-around", looksAround),
 	selection("refuses", func(*sdk.Round) error { return sdk.Unusable("k", "is too odd") }),
 	selection("undeclared", func(*sdk.Round) error { return nil }),
+	whole,
 )
 
 func main() { plugin.Main() }
@@ -92,4 +93,55 @@ func looksAround(r *sdk.Round) error {
 		return errors.Join(err, errors.New("nothing written"))
 	}
 	return nil
+}
+
+// whole uses what else the contract has: rounds, rows by number, the previous
+// selection, features, temperatures, and every kind of record.
+var whole = sdk.Policy{
+	Name: "whole", Version: "1.0.0", Parameters: `{"type": "object"}`, Rounds: true,
+	Needs:     []sdk.ViewKind{sdk.ViewRows, sdk.ViewGather, sdk.ViewPrevious, sdk.ViewFeatures, sdk.ViewQuantile},
+	Selection: func() sdk.Selection { return &wholeContract{} },
+}
+
+type wholeContract struct {
+	gather, features, texts *sdk.View[float32]
+	columns                 *sdk.View[float64]
+	previous                *sdk.Previous
+}
+
+func (w *wholeContract) Configure(s *sdk.Setup) error {
+	if !s.Takes(sdk.EmitSoft) || !s.Takes(sdk.EmitCandidates) || !s.Takes(sdk.EmitDrop) || !s.Learns() {
+		return errors.New("a host that does not take all")
+	}
+	var errs [5]error
+	w.gather, errs[0] = s.At(0.5).OpenGather(sdk.Ensemble)
+	w.features, errs[1] = s.OpenFeatures(0)
+	w.texts, errs[2] = s.OpenTextFeatures(0)
+	w.columns, errs[3] = s.OpenColumnQuantiles(0, 4)
+	w.previous, errs[4] = s.OpenPrevious()
+	return errors.Join(errs[:]...)
+}
+
+func (w *wholeContract) Observe(b *sdk.Batch) error {
+	features, err := w.features.Batch(b)
+	if err != nil {
+		return err
+	}
+	b.Log(sdk.LevelInfo, fmt.Sprint("features ", features))
+	return nil
+}
+
+func (w *wholeContract) EndRound(r *sdk.Round) (bool, error) {
+	gathered, err1 := w.gather.Read(int(r.Rows)-1, 1)
+	texts, err2 := w.texts.Read(0, int(r.Classes))
+	columns, err3 := w.columns.Read(0, int(r.Classes))
+	previous, err4 := w.previous.Read(0, 100)
+	r.Log(sdk.LevelInfo, fmt.Sprint(gathered, texts, columns, previous))
+	return r.Number == 0, errors.Join(
+		err1, err2, err3, err4,
+		r.Drop(0),
+		r.EmitSoft(1, 0.5, sdk.Candidate{Class: 2, P: 0.25}, sdk.Candidate{Class: 0, P: 0.75}),
+		r.EmitCandidates(2, 1, 2, 1),
+		r.Emit(sdk.Label{Row: 3, Class: 1, Weight: 1}, sdk.Label{Row: 3, Class: 0, Weight: 1}),
+	)
 }

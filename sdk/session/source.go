@@ -1,0 +1,182 @@
+package session
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/upl-host/upl-host/sdk"
+)
+
+// origin is what probabilities a view is of.
+type origin struct {
+	model       int     // len(models): the ensemble; negative: of none
+	temperature float32 // 0: as they are
+}
+
+// source is a batch of an origin's probabilities.
+type source struct {
+	classes int
+	rows    []float32
+	tops    []top
+}
+
+func (s *source) row(i int) []float32 { return s.rows[i*s.classes : (i+1)*s.classes] }
+
+// plan is the sources of a pass: each model's, the ensemble's, and then those at
+// a temperature, which are made of the former.
+type plan struct {
+	tempered []origin
+	needed   []bool // by source
+	tops     []bool // by source: whether the first classes of its rows are
+}
+
+func (r *run) emptyPlan() plan {
+	sources := len(r.in.Models) + 1
+	return plan{needed: make([]bool, sources), tops: make([]bool, sources)}
+}
+
+// plan finds what the open views look at, and tells them where it will be.
+func (r *run) plan() plan {
+	p := r.emptyPlan()
+	for _, v := range r.views {
+		if v.spec.Kind == sdk.ViewAgree {
+			for m := range r.in.Models {
+				p.needed[m], p.tops[m] = true, true
+			}
+		}
+		if v.origin.model >= 0 {
+			v.source = p.want(r, v.origin)
+			p.tops[v.source] = p.tops[v.source] || v.top
+		}
+	}
+	return p
+}
+
+// want is the place of a source, with all that it is made of.
+func (p *plan) want(r *run, o origin) int {
+	p.needed[o.model] = true
+	if o.model == len(r.in.Models) && r.in.Ensemble == nil { // it is their mean
+		for m := range r.in.Models {
+			p.needed[m] = true
+		}
+	}
+	return p.place(o)
+}
+
+// place is where a source is, a new one at the end.
+func (p *plan) place(o origin) int {
+	if o.temperature == 0 {
+		return o.model
+	}
+	first := len(p.needed) - len(p.tempered)
+	for i, other := range p.tempered {
+		if other == o {
+			return first + i
+		}
+	}
+	p.tempered = append(p.tempered, o)
+	p.needed, p.tops = append(p.needed, true), append(p.tops, false)
+	return len(p.needed) - 1
+}
+
+// make makes the sources of a batch.
+func (r *run) make(b *batch, p *plan) error {
+	models := len(r.in.Models)
+	for i, needed := range p.needed {
+		if !needed {
+			continue
+		}
+		s := r.source(b, i)
+		switch {
+		case i > models:
+			o := p.tempered[i-models-1]
+			from := b.sources[o.model]
+			logits := make([]float64, r.classes)
+			for row := range b.rows {
+				temper(from.row(row), s.row(row), float64(o.temperature), logits)
+			}
+		case i == models && r.in.Ensemble == nil:
+			r.mean(b)
+		default:
+			if err := r.load(i, b); err != nil {
+				return err
+			}
+		}
+		if s.tops = s.tops[:0]; p.tops[i] {
+			for row := range b.rows {
+				s.tops = append(s.tops, scan(s.row(row)))
+			}
+		}
+	}
+	return nil
+}
+
+// source is a batch's i-th, with room for its rows.
+func (r *run) source(b *batch, i int) *source {
+	s := b.sources[i]
+	if s == nil {
+		s = &source{classes: r.classes, rows: make([]float32, int(r.dataset.BatchRows)*r.classes)}
+		b.sources[i] = s
+	}
+	s.rows = s.rows[:b.rows*r.classes]
+	return s
+}
+
+// load reads and checks a model's probabilities, or the ensemble's.
+func (r *run) load(i int, b *batch) error {
+	from := r.in.Ensemble
+	if i < len(r.in.Models) {
+		from = r.in.Models[i]
+	}
+	s := b.sources[i]
+	if err := from.Read(b.first, b.rows, s.rows); err != nil {
+		return fmt.Errorf("reading probabilities of %s: %w", r.in.source(i), err)
+	}
+	for row := range b.rows {
+		if reason := checkRow(s.row(row), maxExcess); reason != "" {
+			return &DataError{"probabilities", r.in.source(i), b.first + row, reason}
+		}
+	}
+	return nil
+}
+
+// mean is the ensemble of a policy that has yet to make one: the sum over models
+// in their order, in float64, by their number.
+func (r *run) mean(b *batch) {
+	models := len(r.in.Models)
+	out := b.sources[models].rows
+	var sums [1024]float64
+	for from := 0; from < len(out); from += len(sums) {
+		part := out[from:min(from+len(sums), len(out))]
+		clear(sums[:])
+		for m := range models {
+			for i, p := range b.sources[m].rows[from : from+len(part)] {
+				sums[i] += float64(p)
+			}
+		}
+		for i := range part {
+			part[i] = float32(sums[i] / float64(models))
+		}
+	}
+}
+
+// tiny is what a logarithm takes for less: the least normal float32.
+const tiny = 0x1p-126
+
+// temper fills dst with softmax(log max(p, tiny) / temperature); logits is room
+// for as many.
+func temper(row, dst []float32, temperature float64, logits []float64) {
+	most := math.Inf(-1)
+	for c, p := range row {
+		logits[c] = math.Log(max(float64(p), tiny)) / temperature
+		most = max(most, logits[c])
+	}
+	var sum float64
+	for c, z := range logits {
+		logits[c] = math.Exp(z - most)
+		sum += logits[c]
+	}
+	for c, e := range logits {
+		dst[c] = float32(e / sum)
+	}
+}
