@@ -52,7 +52,7 @@ func exitCode(err error) int {
 		return exitIntegrity
 	case is[*usageError](err), is[*host.UsageError](err), is[*config.Error](err), is[*dataset.Error](err),
 		is[*folder.LockedError](err), is[*plugins.NotFoundError](err), is[*plugins.ParameterError](err),
-		is[*graphs.NoDeviceError](err), errors.Is(err, graphs.ErrConfig), errors.Is(err, graphs.ErrContract):
+		is[*graphs.NoDeviceError](err), errors.Is(err, graphs.ErrConfig), errors.Is(err, graphs.ErrContract), errors.Is(err, savedmodel.ErrExists):
 		return exitUsage
 	case is[*plugins.ManifestError](err), is[*plugins.GuestError](err), is[*plugins.TrapError](err), is[*plugins.ProtocolError](err), is[*plugins.DataError](err):
 		return exitPlugin
@@ -71,5 +71,9 @@ func report(w io.Writer, err error) {
 		fmt.Fprintln(w, "interrupted: finished work is kept, the same command goes on from there")
 		return
 	}
-	fmt.Fprintf(w, "error: %s\n", strings.TrimRight(err.Error(), "\n"))
+	hint := ""
+	if errors.Is(err, savedmodel.ErrExists) {
+		hint = ": give another folder, or replace it with --overwrite"
+	}
+	fmt.Fprintf(w, "error: %s%s\n", strings.TrimRight(err.Error(), "\n"), hint)
 }

@@ -47,6 +47,7 @@ learnt through the frozen text encoder, an ensemble of prompts.`,
 		newExportCommand(),
 		newModelCommand(),
 		newEmbedCommand(),
+		newExportClassifierCommand(),
 		newPluginCommand(),
 		newDoctorCommand(),
 	)
