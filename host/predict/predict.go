@@ -39,30 +39,15 @@ type Classifier struct {
 // Open opens the classifier of a run folder. A model that is not the one it was
 // learnt with is an error that wraps host.ErrIntegrity.
 func Open(run string, options Options) (*Classifier, error) {
-	manifest, err := host.ReadManifest(run)
+	r, err := read(run, options.Model)
 	if err != nil {
 		return nil, err
 	}
-	learnt, err := learn.ReadClassifier(host.ClassifierPath(run))
-	if err != nil {
-		return nil, fmt.Errorf("%s has no finished classifier (status: %s): %w", run, manifest.Status, err)
-	}
-	dir := options.Model
-	if dir == "" {
-		dir = manifest.Models[0].Path
-	}
-	description, err := backbone.Describe(dir, learnt.Model)
+	b, err := r.model.Open(graphs.Options{Device: options.Device})
 	if err != nil {
 		return nil, err
 	}
-	if description.Hash != learnt.ModelHash {
-		return nil, fmt.Errorf("%w: %s is %s, and the run learnt with %s: give that model with --model, or run again", host.ErrIntegrity, dir, description.Hash, learnt.ModelHash)
-	}
-	b, err := description.Open(graphs.Options{Device: options.Device})
-	if err != nil {
-		return nil, err
-	}
-	return &Classifier{Classifier: learnt, backbone: b, limits: preprocess.Limits{Pixels: options.MaxPixels}}, nil
+	return &Classifier{Classifier: r.Classifier, backbone: b, limits: preprocess.Limits{Pixels: options.MaxPixels}}, nil
 }
 
 // Close frees the model.
@@ -97,10 +82,7 @@ const picturesAtOnce = 1024
 // Predict classifies pictures in their order; emit is called for each that can
 // be decoded, the others are returned.
 func (c *Classifier) Predict(ctx context.Context, files []string, emit func(Prediction) error) ([]Failure, error) {
-	classes := c.Learned
-	if c.Prompts == 0 {
-		classes = c.ZeroShot
-	}
+	classes := classFeatures(c.Classifier)
 	var failures []Failure
 	for first := 0; first < len(files); first += picturesAtOnce {
 		part := files[first:min(first+picturesAtOnce, len(files))]
