@@ -60,7 +60,7 @@ func (r *run) encode(ctx context.Context) (_ []string, err error) {
 	task := r.options.Display.Start("encode", len(files), "pictures")
 	result, err := encode.Encode(ctx, files, models, encode.Options{
 		BatchSize: r.config.Run.BatchSize, Workers: r.config.Run.Threads, Limits: limits,
-		FailOnBadPicture: r.config.Dataset.Corrupt == "fail", Progress: task.Set,
+		FailOnBadPicture: r.config.Dataset.Corrupt == "fail", Progress: task.Set, FlushEvery: saveEvery,
 	})
 	task.End()
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/graphs/tokenizer"
@@ -103,7 +102,7 @@ func (r *run) settings() learn.Settings {
 	settings.Epochs, settings.BatchSize = c.Epochs, c.BatchSize
 	settings.LearningRate, settings.Momentum, settings.WeightDecay = c.LearningRate, c.Momentum, c.WeightDecay
 	settings.WarmupEpochs, settings.WarmupRate = c.WarmupEpochs, c.WarmupLearningRate
-	settings.CheckpointEvery = 2 * time.Second
+	settings.CheckpointEvery = saveEvery
 	return settings
 }
 

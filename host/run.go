@@ -20,6 +20,9 @@ import (
 	"github.com/upl-host/upl-host/host/progress"
 )
 
+// saveEvery is the most work that a kill costs, apart from the batch or epoch at hand.
+const saveEvery = 2 * time.Second
+
 // Options of a run, beside its configuration.
 type Options struct {
 	// PluginFolders are searched for policies, in order.

@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"sort"
 
 	"github.com/gofrs/flock"
@@ -37,8 +38,13 @@ const (
 	stagesDir = "stages"
 )
 
-// Open makes the folder where it is missing and locks it. The lock is the
-// system's: it goes with the process, however that ends.
+// pending is the name of a file of a run that is not whole yet, as renameio
+// gives it: the file's own between a dot and a random number.
+var pending = regexp.MustCompile(`^\..+\.(csv|html|json|npy|safetensors|svg|yaml)[0-9]+$`)
+
+// Open makes the folder where it is missing, locks it, and removes what a killed
+// run left half written. The lock is the system's: it goes with the process,
+// however that ends.
 func Open(path string) (*Folder, error) {
 	if err := os.MkdirAll(path, 0o755); err != nil {
 		return nil, fmt.Errorf("making the run folder: %w", err)
@@ -51,7 +57,25 @@ func Open(path string) (*Folder, error) {
 	if !held {
 		return nil, &LockedError{Path: path}
 	}
-	return &Folder{Path: path, lock: lock}, nil
+	f := &Folder{Path: path, lock: lock}
+	if err := f.sweep(); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// sweep removes files that were being written when a run was killed.
+func (f *Folder) sweep() error {
+	err := filepath.WalkDir(f.Path, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() || !pending.MatchString(entry.Name()) {
+			return err
+		}
+		return os.Remove(path)
+	})
+	if err != nil {
+		return fmt.Errorf("removing what a killed run left half written: %w", err)
+	}
+	return nil
 }
 
 // Close releases the lock.

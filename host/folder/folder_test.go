@@ -76,3 +76,41 @@ func TestFinished(t *testing.T) {
 		})
 	}
 }
+
+func TestOpenSweeps(t *testing.T) {
+	path := t.TempDir()
+	half := []string{".metrics.json123", "contexts/.seed-1.safetensors8734337662266421296", "figures/.curve.svg1"}
+	whole := []string{"metrics.json", ".hidden", "contexts/.seed-1.state.safetensors", ".notes2", "data.json1"}
+	for _, name := range append(half, whole...) {
+		file := filepath.Join(path, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := folder.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	there := func(name string) bool {
+		t.Helper()
+		ok, err := f.Exists(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ok
+	}
+	for _, name := range half {
+		if there(name) {
+			t.Errorf("%s is still there", name)
+		}
+	}
+	for _, name := range whole {
+		if !there(name) {
+			t.Errorf("%s is gone", name)
+		}
+	}
+}
