@@ -265,10 +265,12 @@ func TestFeatures(t *testing.T) {
 		t.Errorf("%v, %v: %v", images, texts, err)
 	}
 
-	// What it sees of their size, with a grant and without the need.
-	for _, needs := range []bool{true, false} {
-		policy := description
-		if !needs {
+	// What it sees of their size: both the need and the grant have to be there.
+	for _, c := range [][2]bool{{true, true}, {true, false}, {false, true}} {
+		in, policy := in, description
+		needs := c[0] && c[1]
+		in.GrantFeatures = c[1]
+		if !c[0] {
 			policy.Needs.Views = []string{"rows"}
 		}
 		g := &guest{configure: func(h sdk.Host) error {
