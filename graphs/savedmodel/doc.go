@@ -11,7 +11,7 @@ import "errors"
 
 // The names of the parts of a SavedModel folder.
 const (
-	graphFile      = "saved_model.pb"
+	GraphFile      = "saved_model.pb"
 	variableFolder = "variables"
 	bundlePrefix   = "variables" // of the files in variableFolder
 	// ExtraFolder holds what belongs to the model and is no part of its graph.

@@ -22,10 +22,10 @@ const sizeLimit = 1 << 30
 // Read reads the meta graph with the tag "serve" of a SavedModel folder:
 // signatures and operations, not the variables' values.
 func Read(dir string) (*saved.MetaGraphDef, error) {
-	path := filepath.Join(dir, graphFile)
+	path := filepath.Join(dir, GraphFile)
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s: %w: it has no %s (upl-host export makes a model of a checkpoint)", dir, ErrFormat, graphFile)
+		return nil, fmt.Errorf("%s: %w: it has no %s (upl-host export makes a model of a checkpoint)", dir, ErrFormat, GraphFile)
 	} else if err != nil {
 		return nil, fmt.Errorf("reading the model: %w", err)
 	}

@@ -5,12 +5,9 @@ package savedmodel
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"sort"
 
 	tf "github.com/wamuir/graft/tensorflow"
 	graphpb "github.com/wamuir/graft/tensorflow/core/framework/graph_go_proto"
@@ -58,43 +55,7 @@ const predictMethod = "tensorflow/serving/predict"
 // largest variable). Where dir exists the error is ErrExists, unless it is a
 // SavedModel and m.Overwrite is set.
 func Write(ctx context.Context, dir string, m Model) error {
-	dir = filepath.Clean(dir)
-	if err := checkTarget(dir, m.Overwrite); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return fmt.Errorf("writing the model: %w", err)
-	}
-	// A sibling, so that the rename stays in one file system.
-	partial, err := os.MkdirTemp(filepath.Dir(dir), "."+filepath.Base(dir)+".partial-*")
-	if err != nil {
-		return fmt.Errorf("writing the model: %w", err)
-	}
-	defer os.RemoveAll(partial) //nolint:errcheck // best effort: after the rename there is nothing
-	if err := fill(ctx, partial, m); err != nil {
-		return fmt.Errorf("writing %s: %w", dir, err)
-	}
-	if err := install(partial, dir); err != nil {
-		return fmt.Errorf("writing %s: %w", dir, err)
-	}
-	return nil
-}
-
-// checkTarget refuses a folder that must not be replaced.
-func checkTarget(dir string, overwrite bool) error {
-	_, err := os.Lstat(dir)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return fmt.Errorf("writing the model: %w", err)
-	case !overwrite:
-		return fmt.Errorf("%s %w", dir, ErrExists)
-	}
-	if _, err := os.Stat(filepath.Join(dir, graphFile)); err != nil {
-		return fmt.Errorf("%s %w and is not a SavedModel: it is not replaced", dir, ErrExists)
-	}
-	return nil
+	return Replace(dir, m.Overwrite, func(partial string) error { return fill(ctx, partial, m) })
 }
 
 // fill writes the folder's content.
@@ -127,7 +88,7 @@ func fill(ctx context.Context, dir string, m Model) error {
 	if err != nil {
 		return fmt.Errorf("serialising the graph: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, graphFile), raw, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, GraphFile), raw, 0o644); err != nil {
 		return err
 	}
 	if len(m.Variables) > 0 {
@@ -189,54 +150,4 @@ func shapeProto(s tf.Shape) *shapepb.TensorShapeProto {
 		p.Dim = append(p.Dim, &shapepb.TensorShapeProto_Dim{Size: s.Size(i)})
 	}
 	return p
-}
-
-// install makes the filled folder durable and moves it to its place.
-func install(partial, dir string) error {
-	if err := os.Chmod(partial, 0o755); err != nil {
-		return err
-	}
-	if err := syncTree(partial); err != nil {
-		return err
-	}
-	if _, err := os.Lstat(dir); err == nil {
-		// Checked before: it is a SavedModel, and may be replaced.
-		old := partial + ".old"
-		if err := os.Rename(dir, old); err != nil {
-			return err
-		}
-		defer os.RemoveAll(old) //nolint:errcheck // best effort: the new model is in place
-	}
-	if err := os.Rename(partial, dir); err != nil {
-		return err
-	}
-	return syncFile(filepath.Dir(dir))
-}
-
-// syncTree flushes every file and folder to disk, leaves first.
-func syncTree(root string) error {
-	var paths []string
-	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
-		paths = append(paths, path)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	sort.Sort(sort.Reverse(sort.StringSlice(paths)))
-	for _, path := range paths {
-		if err := syncFile(path); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func syncFile(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return f.Sync()
 }

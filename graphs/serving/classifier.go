@@ -89,7 +89,7 @@ func Write(ctx context.Context, modelDir, outDir string, c Classifier, overwrite
 		return fmt.Errorf("describing the classifier: %w", err)
 	}
 	return replaceFolder(outDir, modelDir, overwrite, func(dir string) error {
-		if err := os.WriteFile(filepath.Join(dir, graphFile), raw, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, savedmodel.GraphFile), raw, 0o644); err != nil {
 			return err
 		}
 		for _, part := range []string{variableFolder, assetFolder} {
