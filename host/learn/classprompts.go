@@ -7,6 +7,7 @@ import (
 
 	"github.com/upl-host/upl-host/graphs"
 	"github.com/upl-host/upl-host/graphs/array"
+	"github.com/upl-host/upl-host/graphs/prompt"
 	"github.com/upl-host/upl-host/graphs/tokenizer"
 )
 
@@ -41,12 +42,26 @@ const DefaultLength = 16
 // to be used with.
 var ErrOtherModel = errors.New("the context was learned with another model")
 
+// packer is a TextTower that can compute prompts packed behind what they share,
+// equal to float32 rounding. Where it cannot pack these: graphs.ErrNotPackable.
+type packer interface {
+	PackPrompts(tokens graphs.Tokens, limits prompt.Limits) (*graphs.PackedPrompts, error)
+}
+
+var _ packer = (*graphs.Model)(nil)
+
+// classEncoder computes class features and their gradient; *graphs.PackedPrompts
+// and ownSignatures are such.
+type classEncoder interface {
+	Features(ctx context.Context, vectors array.Matrix) (array.Matrix, error)
+	Gradient(ctx context.Context, vectors, features, targets array.Matrix, scale float32) (graphs.Gradient, error)
+}
+
 // ClassPrompts are the class names of a Prompt as token ids around its context,
 // with the text tower that they go through. It may be used from several goroutines.
 type ClassPrompts struct {
 	Prompt  Prompt
-	tower   TextTower
-	tokens  graphs.Tokens
+	encoder classEncoder
 	initial *array.Matrix
 }
 
@@ -85,11 +100,11 @@ func NewClassPrompts(ctx context.Context, tower TextTower, tokens tokenizer.Toke
 
 // Bind makes a context that was read from its file ready for use. A tower other
 // than that it was learned with is ErrOtherModel.
-func Bind(tower TextTower, tokens tokenizer.Tokenizer, prompt Prompt) (*ClassPrompts, error) {
-	if hash := tower.Hash(); prompt.ModelHash != hash {
-		return nil, fmt.Errorf("%w: %s (%.12s), not %s (%.12s)", ErrOtherModel, prompt.Model, prompt.ModelHash, tower.Config().Name, hash)
+func Bind(tower TextTower, tokens tokenizer.Tokenizer, p Prompt) (*ClassPrompts, error) {
+	if hash := tower.Hash(); p.ModelHash != hash {
+		return nil, fmt.Errorf("%w: %s (%.12s), not %s (%.12s)", ErrOtherModel, p.Model, p.ModelHash, tower.Config().Name, hash)
 	}
-	return bind(tower, tokens, prompt)
+	return bind(tower, tokens, p)
 }
 
 // wordIDs returns the ids of the initial words, nil without such, and fills in
@@ -118,38 +133,70 @@ func wordIDs(tokens tokenizer.Tokenizer, shape *Shape) ([]int32, error) {
 	return ids, nil
 }
 
-func bind(tower TextTower, tokens tokenizer.Tokenizer, prompt Prompt) (*ClassPrompts, error) {
-	if err := prompt.Validate(); err != nil {
+func bind(tower TextTower, tokens tokenizer.Tokenizer, p Prompt) (*ClassPrompts, error) {
+	if err := p.Validate(); err != nil {
 		return nil, err
 	}
-	rows := make([][]int32, len(prompt.ClassNames))
-	for class, name := range prompt.ClassNames {
-		ids, err := tokens.Prompt(name, prompt.Length, prompt.Position)
+	rows := make([][]int32, len(p.ClassNames))
+	for class, name := range p.ClassNames {
+		ids, err := tokens.Prompt(name, p.Length, p.Position)
 		if err != nil {
 			return nil, fmt.Errorf("class %q: %w", name, err)
 		}
-		if prompt.ClassSpecific {
-			ids = tokenizer.ForClass(ids, class, prompt.Length)
+		if p.ClassSpecific {
+			ids = tokenizer.ForClass(ids, class, p.Length)
 		}
 		rows[class] = ids
 	}
 	// What follows the end token changes nothing: the longest prompt is the length of all.
-	return &ClassPrompts{Prompt: prompt, tower: tower, tokens: graphs.PadTokens(rows)}, nil
+	encoder, err := newClassEncoder(tower, graphs.PadTokens(rows))
+	if err != nil {
+		return nil, err
+	}
+	return &ClassPrompts{Prompt: p, encoder: encoder}, nil
+}
+
+// newClassEncoder packs the prompts, or leaves them to the model's own signatures.
+func newClassEncoder(tower TextTower, tokens graphs.Tokens) (classEncoder, error) {
+	if p, ok := tower.(packer); ok {
+		packed, err := p.PackPrompts(tokens, prompt.Limits{})
+		if err == nil {
+			return packed, nil
+		}
+		if !errors.Is(err, graphs.ErrNotPackable) {
+			return nil, err
+		}
+	}
+	return ownSignatures{tower, tokens}, nil
 }
 
 // Initial is the context that training begins with; nil: a random one.
 func (c *ClassPrompts) Initial() *array.Matrix { return c.initial }
 
-// Gradient implements Gradienter, with the model's own prompt_gradient.
+// Gradient implements Gradienter.
 func (c *ClassPrompts) Gradient(ctx context.Context, vectors, features, targets array.Matrix) (graphs.Gradient, error) {
-	return c.tower.PromptGradient(ctx, vectors, c.tokens, features, targets, c.Prompt.LogitScale)
+	return c.encoder.Gradient(ctx, vectors, features, targets, c.Prompt.LogitScale)
+}
+
+// Features returns the class features g(V_c) of a context, L2-normalised: [C, D].
+func (c *ClassPrompts) Features(ctx context.Context, vectors array.Matrix) (array.Matrix, error) {
+	return c.encoder.Features(ctx, vectors)
+}
+
+// ownSignatures are the model's encode_prompt and prompt_gradient.
+type ownSignatures struct {
+	tower  TextTower
+	tokens graphs.Tokens
+}
+
+func (c ownSignatures) Gradient(ctx context.Context, vectors, features, targets array.Matrix, scale float32) (graphs.Gradient, error) {
+	return c.tower.PromptGradient(ctx, vectors, c.tokens, features, targets, scale)
 }
 
 // classesAtOnce bounds the memory that Features takes.
 const classesAtOnce = 512
 
-// Features returns the class features g(V_c) of a context, L2-normalised: [C, D].
-func (c *ClassPrompts) Features(ctx context.Context, vectors array.Matrix) (array.Matrix, error) {
+func (c ownSignatures) Features(ctx context.Context, vectors array.Matrix) (array.Matrix, error) {
 	var features array.Matrix
 	for from := 0; from < c.tokens.Rows; from += classesAtOnce {
 		rows := min(classesAtOnce, c.tokens.Rows-from)
