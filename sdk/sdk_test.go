@@ -4,6 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -29,6 +33,42 @@ func TestLayout(t *testing.T) {
 	want := []byte{0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0x80, 0x3f, 0, 0, 0, 0, 0, 0, 0, 0}
 	if got := bytesOf(label); !bytes.Equal(got, want) {
 		t.Errorf("a label is % x, not % x", got, want)
+	}
+}
+
+// TestDocument holds the layouts and codes that docs/plugin-abi.md tells other
+// languages to those of this package.
+func TestDocument(t *testing.T) {
+	text, err := os.ReadFile("../docs/plugin-abi.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	says := func(format string, args ...any) {
+		t.Helper()
+		if row := fmt.Sprintf(format, args...); !strings.Contains(string(text), row) {
+			t.Errorf("does not say %q", row)
+		}
+	}
+	names := map[string]string{"uint16": "u16", "uint32": "u32", "uint64": "u64", "int32": "i32", "float32": "f32", "ViewKind": "u16"}
+	snake := regexp.MustCompile("([a-z])([A-Z])")
+	for _, layout := range []reflect.Type{reflect.TypeFor[Dataset](), reflect.TypeFor[ViewSpec]()} {
+		for i := range layout.NumField() {
+			f := layout.Field(i)
+			kind := names[f.Type.Name()]
+			if f.Type.Kind() == reflect.Array {
+				kind = fmt.Sprintf("%s[%d]", names[f.Type.Elem().Name()], f.Type.Len())
+			}
+			says("| %d | %s | %s |", f.Offset, kind, strings.ToLower(snake.ReplaceAllString(f.Name, "${1}_${2}")))
+		}
+	}
+	for kind := ViewRows; kind <= ViewFeatures; kind++ {
+		says("| %d | `%s` |", kind, kind)
+	}
+	for code, name := range map[Code]string{
+		CodeInvalid: "INVALID", CodeRange: "RANGE", CodeNotSupported: "NOT_SUPPORTED", CodeDenied: "DENIED",
+		CodeLimit: "LIMIT", CodeState: "STATE", CodeConfig: "CONFIG", CodeData: "DATA", CodeInternal: "INTERNAL",
+	} {
+		says("| %d | %s |", code, name)
 	}
 }
 
