@@ -28,12 +28,6 @@ func NewGuest(policy Policy, host Host) *Guest {
 	return g
 }
 
-// Observes says whether the policy looks at batches.
-func (g *Guest) Observes() bool {
-	_, ok := g.policy.(Observer)
-	return ok
-}
-
 // Configure is upl_configure.
 func (g *Guest) Configure() (err error) {
 	defer recovered(&err)
@@ -44,14 +38,17 @@ func (g *Guest) Configure() (err error) {
 	return g.policy.(interface{ Configure(*Setup) error }).Configure(g.setup)
 }
 
-// BeginRound is upl_begin_round.
-func (g *Guest) BeginRound(round int) (err error) {
+// BeginRound is upl_begin_round: whether the policy is to see the round's batches.
+func (g *Guest) BeginRound(round int) (observe bool, err error) {
 	defer recovered(&err)
 	g.round = &Round{Number: round, Setup: g.setup}
 	if p, ok := g.policy.(RoundBeginner); ok {
-		return p.BeginRound(g.round)
+		if err := p.BeginRound(g.round); err != nil {
+			return false, err
+		}
 	}
-	return nil
+	_, observes := g.policy.(Observer)
+	return observes && !g.round.skip, nil
 }
 
 // Observe is upl_observe.

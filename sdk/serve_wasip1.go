@@ -156,7 +156,11 @@ func beginRound(round int32) int32 {
 	if running == nil {
 		return int32(CodeState)
 	}
-	return failed(running.BeginRound(int(round)))
+	observe, err := running.BeginRound(int(round))
+	if err == nil && !observe {
+		return 1
+	}
+	return failed(err)
 }
 
 //go:wasmexport upl_observe

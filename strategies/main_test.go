@@ -21,6 +21,7 @@ import (
 	"github.com/upl-host/upl-host/plugins"
 	"github.com/upl-host/upl-host/sdk"
 	"github.com/upl-host/upl-host/sdk/sdktest"
+	"github.com/upl-host/upl-host/sdk/session"
 )
 
 // catalogue has the module that these sources make, built once.
@@ -79,15 +80,15 @@ func both(t interface {
 	return wasm.Labels, wasmErr
 }
 
-func bothCombined(t *testing.T, name string, in plugins.Input) ([]float32, error) {
+func bothCombined(t *testing.T, name string, in plugins.Input) ([]float32, plugins.Record, error) {
 	t.Helper()
-	native, _, nativeErr := sdktest.Combine(t.Context(), policyNamed(name), in)
+	native, nativeRecord, nativeErr := sdktest.Combine(t.Context(), policyNamed(name), in)
 	policy, err := catalogue.Find(t.Context(), name, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var wasm []float32
-	_, wasmErr := policy.Combine(t.Context(), in, func(_ int, rows []float32) error {
+	wasmRecord, wasmErr := policy.Combine(t.Context(), in, func(_ int, rows []float32) error {
 		wasm = append(wasm, rows...)
 		return nil
 	})
@@ -97,7 +98,10 @@ func bothCombined(t *testing.T, name string, in plugins.Input) ([]float32, error
 	if nativeErr == nil && !slices.Equal(native, wasm) {
 		t.Fatal("native and WASM differ")
 	}
-	return wasm, wasmErr
+	if d := gocmp.Diff(nativeRecord, wasmRecord); d != "" {
+		t.Fatalf("native and WASM differ (-native +WASM):\n%s", d)
+	}
+	return wasm, wasmRecord, wasmErr
 }
 
 func policyNamed(name string) sdk.Policy {
@@ -158,7 +162,8 @@ func TestGolden(t *testing.T) {
 			if c.Kind == "ensemble" {
 				in := input(classes, nil, models...)
 				in.Params = c.Params
-				checkCombined(t, golden[c.Expected+"/combined"], c.Policy, in)
+				record := checkCombined(t, golden[c.Expected+"/combined"], c.Policy, in)
+				checkTemperatures(t, golden[c.Expected+"/temperatures"], record.Metrics)
 				return
 			}
 			ensemble := average(models)
@@ -178,13 +183,13 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-func checkCombined(t *testing.T, want array.Array, policy string, in plugins.Input) {
+func checkCombined(t *testing.T, want array.Array, policy string, in plugins.Input) plugins.Record {
 	t.Helper()
 	values, err := want.Float32()
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := bothCombined(t, policy, in)
+	got, record, err := bothCombined(t, policy, in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,8 +197,31 @@ func checkCombined(t *testing.T, want array.Array, policy string, in plugins.Inp
 		t.Fatalf("%d values, not %d", len(got), len(values))
 	}
 	for i := range got {
-		if policy == "single" && got[i] != values[i] || math.Abs(float64(got[i]-values[i])) > 1e-6 {
+		if policy == "single" && record.Metrics == nil && got[i] != values[i] || math.Abs(float64(got[i]-values[i])) > 1e-6 {
 			t.Fatalf("value %d: %v, not %v", i, got[i], values[i])
+		}
+	}
+	return record
+}
+
+func checkTemperatures(t *testing.T, want array.Array, metrics []session.Metric) {
+	t.Helper()
+	var values []float32
+	if want.Shape != nil {
+		var err error
+		if values, err = want.Float32(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(metrics) != len(values) {
+		t.Fatalf("metrics %v, for temperatures %v", metrics, values)
+	}
+	for i, m := range metrics {
+		if m.Name != fmt.Sprintf("temperature_%d", i) || math.Abs(m.Value/float64(values[i])-1) > 1e-6 {
+			t.Errorf("%v, for temperatures %v", m, values)
+		}
+		if m.Round > 12 {
+			t.Errorf("found after %d rounds", m.Round+1)
 		}
 	}
 }
@@ -310,6 +338,42 @@ func TestSelectionsAgainstReference(t *testing.T) {
 	})
 }
 
+// TestCalibrateBounds asks for confidences that no temperature gives.
+func TestCalibrateBounds(t *testing.T) {
+	sharp, flat := []float32{0.75, 0.25, 0.125, 0.875}, []float32{0.5, 0.5, 0.5, 0.5}
+	in := input(2, nil, sharp, flat)
+	for params, want := range map[string][]float64{
+		`{"calibrate": 0}`:      {100, 100},
+		`{"calibrate": 1}`:      {0.01, 0.01},
+		`{"calibrate": 0.8125}`: {1, 0.01}, // what the first has; the second never changes
+	} {
+		in.Params = json.RawMessage(params)
+		_, record, err := bothCombined(t, "mean", in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, m := range record.Metrics {
+			if math.Abs(m.Value/want[i]-1) > 1e-6 {
+				t.Errorf("%s: %v, not %v", params, record.Metrics, want)
+			}
+		}
+	}
+	for _, classes := range []int{1, 3} {
+		for _, name := range []string{"mean", "single"} {
+			for _, rows := range []int{0, 2} {
+				p := slices.Repeat([]float32{1, 0, 0}[:classes], rows)
+				in := input(classes, nil, p)
+				in.Params = json.RawMessage(`{"calibrate": "mean"}`)
+				got, _, err := bothCombined(t, name, in)
+				near := func(a, b float32) bool { return math.Abs(float64(a-b)) < 1e-6 }
+				if err != nil || !slices.EqualFunc(got, p, near) {
+					t.Errorf("%s of %d x %d: %v, %v", name, rows, classes, got, err)
+				}
+			}
+		}
+	}
+}
+
 func TestUnusable(t *testing.T) {
 	good := []float32{0.5, 0.5, 1, 0}
 	in := input(2, nil, good, good)
@@ -319,7 +383,7 @@ func TestUnusable(t *testing.T) {
 		`{"model": "rn"}`:  `policy single: parameter model: "rn" is none of vit, rn50`,
 		`{"model": -1}`:    "policy single: parameter model: ",
 		`{"model": true}`:  "policy single: parameter model: ",
-		`{"models": 1}`:    "policy single: parameter models: unknown; there are model",
+		`{"models": 1}`:    "policy single: parameter models: unknown; there are calibrate, model",
 		`{"model": 1e300}`: "policy single: parameter model: is not an integer",
 	} {
 		in.Params = json.RawMessage(params)
@@ -334,7 +398,7 @@ func TestUnusable(t *testing.T) {
 		}
 	}
 	in.Params = json.RawMessage(`{"model": "rn50"}`)
-	if got, err := bothCombined(t, "single", in); err != nil || !slices.Equal(got, good) {
+	if got, _, err := bothCombined(t, "single", in); err != nil || !slices.Equal(got, good) {
 		t.Errorf("by name: %v, %v", got, err)
 	}
 

@@ -151,6 +151,7 @@ func fixtures() []fixture {
 		{"manifest that is none", guest{manifest: `{"policies":`}.assemble(), protocol, "description", false},
 		{"manifest of unknown keys", guest{manifest: `{"policies":[],"labels":true}`}.assemble(), protocol, "labels", false},
 		{"result that is none", inEnd(i32Const(7)).assemble(), protocol, "returned 7", false},
+		{"beginning that is none", guest{bodies: map[string][]byte{"upl_begin_round": i32Const(2)}}.assemble(), protocol, "upl_begin_round returned 2", false},
 		{"error", inEnd(i32Const(-8)).assemble(), &session.GuestError{}, "unusable data", false},
 
 		{"row out of range", emitting(1, label(2, 0, 1)).assemble(), protocol, "row 2 of 2", false},
@@ -205,6 +206,17 @@ func TestHostile(t *testing.T) {
 				t.Errorf("the next module: %v", err)
 			}
 		})
+	}
+}
+
+// TestSkippedBatches crashes where it is shown a batch, unless it has said that it
+// wants none.
+func TestSkippedBatches(t *testing.T) {
+	for begin, crashes := range map[int32]bool{0: true, 1: false} {
+		g := guest{bodies: map[string][]byte{"upl_begin_round": i32Const(begin), "upl_observe": slices.Concat(trap, zero)}}
+		if _, err := run(t.Context(), g.assemble(), data()); (err != nil) != crashes {
+			t.Errorf("upl_begin_round returned %d: %v", begin, err)
+		}
 	}
 }
 

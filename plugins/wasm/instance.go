@@ -107,15 +107,10 @@ func (i *instance) close() {
 func (i *instance) Configure(ctx context.Context) error { return i.call(ctx, "upl_configure") }
 
 // BeginRound is upl_begin_round, where the module has it.
-func (i *instance) BeginRound(ctx context.Context, round int) error {
-	if !i.has("upl_begin_round") {
-		return nil
-	}
-	return i.call(ctx, "upl_begin_round", api.EncodeI32(int32(round)))
+func (i *instance) BeginRound(ctx context.Context, round int) (observe bool, err error) {
+	skip, err := i.ask(ctx, "upl_begin_round", round)
+	return !skip && i.has("upl_observe"), err
 }
-
-// Observes says whether the module has upl_observe.
-func (i *instance) Observes() bool { return i.has("upl_observe") }
 
 // Observe is upl_observe.
 func (i *instance) Observe(ctx context.Context, first, rows int) error {
@@ -124,7 +119,12 @@ func (i *instance) Observe(ctx context.Context, first, rows int) error {
 
 // EndRound is upl_end_round, where the module has it.
 func (i *instance) EndRound(ctx context.Context, round int) (another bool, err error) {
-	const name = "upl_end_round"
+	return i.ask(ctx, "upl_end_round", round)
+}
+
+// ask invokes a function of a round that returns 0, 1 or an error; one that the
+// module lacks is 0.
+func (i *instance) ask(ctx context.Context, name string, round int) (yes bool, err error) {
 	if !i.has(name) {
 		return false, nil
 	}

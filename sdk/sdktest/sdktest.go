@@ -90,8 +90,9 @@ func (g guest) Configure(context.Context) error {
 	return failure("upl_configure", g.Guest.Configure())
 }
 
-func (g guest) BeginRound(_ context.Context, round int) error {
-	return failure("upl_begin_round", g.Guest.BeginRound(round))
+func (g guest) BeginRound(_ context.Context, round int) (bool, error) {
+	observe, err := g.Guest.BeginRound(round)
+	return observe, failure("upl_begin_round", err)
 }
 
 func (g guest) Observe(_ context.Context, first, rows int) error {

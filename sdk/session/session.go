@@ -16,9 +16,8 @@ import (
 // interface. Each returns when its context is done.
 type Guest interface {
 	Configure(context.Context) error
-	BeginRound(ctx context.Context, round int) error
-	// Observes says whether Observe is to be called at all.
-	Observes() bool
+	// BeginRound says whether Observe is to be called in this round.
+	BeginRound(ctx context.Context, round int) (observe bool, err error)
 	Observe(ctx context.Context, first, rows int) error
 	EndRound(ctx context.Context, round int) (another bool, err error)
 	Combine(ctx context.Context, first, rows int) error
@@ -203,12 +202,16 @@ func (r *run) oneRound(ctx context.Context, guest Guest) (another bool, err erro
 	r.emission, r.gathered = emission{}, 0
 	r.views = slices.DeleteFunc(r.views, func(v *view) bool { return v.round >= 0 })
 	r.stage = beginning
-	err = r.call(ctx, "upl_begin_round", func(ctx context.Context) error { return guest.BeginRound(ctx, r.round) })
+	var observes bool
+	err = r.call(ctx, "upl_begin_round", func(ctx context.Context) (err error) {
+		observes, err = guest.BeginRound(ctx, r.round)
+		return err
+	})
 	if err != nil {
 		return false, err
 	}
 	globals := r.globals()
-	if observes := guest.Observes(); observes || len(globals) > 0 {
+	if observes || len(globals) > 0 {
 		err := r.pass(ctx, globals, func(b *batch) error {
 			if !observes {
 				return nil

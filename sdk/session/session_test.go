@@ -39,14 +39,12 @@ func (g *guest) Configure(context.Context) error {
 	return g.configure(g.host)
 }
 
-func (g *guest) BeginRound(_ context.Context, round int) error {
+func (g *guest) BeginRound(_ context.Context, round int) (bool, error) {
 	if g.begin == nil {
-		return nil
+		return g.observe != nil, nil
 	}
-	return g.begin(g.host, round)
+	return g.observe != nil, g.begin(g.host, round)
 }
-
-func (g *guest) Observes() bool { return g.observe != nil }
 
 func (g *guest) Observe(_ context.Context, first, rows int) error {
 	return g.observe(g.host, first, rows)
