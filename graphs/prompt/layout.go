@@ -23,6 +23,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -59,16 +60,18 @@ const Nobody = -1
 // Limits bound a layout.
 type Limits struct {
 	// BlockRows is B; a prompt with more rows of its own makes all blocks as large.
+	// 0: what takes the fewest operations.
 	BlockRows int
-	// ChunkRows bounds the rows of a chunk, and so the memory that a step takes; a
-	// chunk has one prompt at least.
+	// ChunkRows bounds the rows of a chunk, the prefix and the tails of blocks not
+	// counted, and so the memory that a step takes; a chunk has one prompt at least.
+	// 0: one chunk.
 	ChunkRows int
 }
 
 // Pack lays prompts out: rows of token ids from start token to end token, which
-// is the largest id of its row; what follows it is left out. Errors: ErrNoPrefix,
-// and prompts without ids.
-func Pack(prompts [][]int32, limits Limits) (Layout, error) {
+// is the largest id of its row; what follows it is left out. They are for a
+// tower of the given width. Errors: ErrNoPrefix, and prompts without ids.
+func Pack(prompts [][]int32, width int, limits Limits) (Layout, error) {
 	if len(prompts) == 0 {
 		return Layout{}, errors.New("packing prompts: there are none")
 	}
@@ -85,9 +88,9 @@ func Pack(prompts [][]int32, limits Limits) (Layout, error) {
 	if layout.Prefix == 0 {
 		return Layout{}, ErrNoPrefix
 	}
-	blockRows := limits.BlockRows
-	for _, text := range texts {
-		blockRows = max(blockRows, len(text)-layout.Prefix)
+	blockRows := layout.blockRows(texts, width, limits.BlockRows)
+	if limits.ChunkRows == 0 {
+		limits.ChunkRows = math.MaxInt
 	}
 	for first := 0; first < len(texts); {
 		chunk := layout.chunk(texts, first, blockRows, max(limits.ChunkRows, blockRows))
@@ -111,6 +114,30 @@ func commonPrefix(texts [][]int32) int {
 		}
 	}
 	return n
+}
+
+// blockRows is the number of rows of a block: the asked one, or else that of a
+// few which takes the fewest operations, at least as many as the longest text has.
+func (l Layout) blockRows(texts [][]int32, width, asked int) int {
+	longest := 0
+	for _, text := range texts {
+		longest = max(longest, len(text)-l.Prefix)
+	}
+	if asked > 0 {
+		return max(asked, longest)
+	}
+	best, least := 0, math.MaxInt
+	for _, candidate := range []int{16, 24, 32, 48} {
+		candidate = max(candidate, longest)
+		_, blocks := firstFitDecreasing(texts, l.Prefix, candidate)
+		// A row of a layer takes 24 W^2 operations in dense products, and 4 W with
+		// each row that it attends to, which are small products at a fraction of the rate.
+		const slower = 4
+		if cost := blocks * candidate * (6*width + slower*(l.Prefix+candidate)); cost < least {
+			best, least = candidate, cost
+		}
+	}
+	return best
 }
 
 // chunk packs as many texts from first on as their rows are within limit.

@@ -11,13 +11,15 @@ import (
 	"github.com/upl-host/upl-host/graphs/prompt"
 )
 
+const width = 512
+
 func TestPack(t *testing.T) {
 	const start, stop, end = 90, 80, 99
 	got, err := prompt.Pack([][]int32{
 		{start, -1, -2, 5, stop, end, 0, 0},
 		{start, -1, -2, 6, 7, 8, stop, end},
 		{start, -1, -2, 9, stop, end, 0, 0},
-	}, prompt.Limits{BlockRows: 6, ChunkRows: 100})
+	}, width, prompt.Limits{BlockRows: 6, ChunkRows: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,15 +43,41 @@ func TestPack(t *testing.T) {
 	}
 }
 
+// TestBlockRows: blocks are as large as leaves the shortest tails, and no larger.
+func TestBlockRows(t *testing.T) {
+	for _, c := range []struct {
+		own, prompts, want int
+	}{
+		{4, 40, 16},
+		{12, 40, 24},
+		{20, 3, 20},
+		{60, 2, 60},
+		{8, 2, 16},
+	} {
+		prompts := make([][]int32, c.prompts)
+		for i := range prompts {
+			prompts[i] = append([]int32{90, int32(i)}, slices.Repeat([]int32{5}, c.own-1)...)
+			prompts[i][c.own] = 99
+		}
+		layout, err := prompt.Pack(prompts, width, prompt.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := layout.Chunks[0].BlockRows; got != c.want || len(layout.Chunks) != 1 {
+			t.Errorf("%d prompts of %d rows: blocks of %d rows in %d chunks, want %d", c.prompts, c.own, got, len(layout.Chunks), c.want)
+		}
+	}
+}
+
 func TestPackFaults(t *testing.T) {
-	if _, err := prompt.Pack([][]int32{{1, 9}, {2, 9}}, prompt.Limits{}); !errors.Is(err, prompt.ErrNoPrefix) {
+	if _, err := prompt.Pack([][]int32{{1, 9}, {2, 9}}, width, prompt.Limits{}); !errors.Is(err, prompt.ErrNoPrefix) {
 		t.Errorf("nothing in common: %v", err)
 	}
-	if _, err := prompt.Pack([][]int32{{9}}, prompt.Limits{}); !errors.Is(err, prompt.ErrNoPrefix) {
+	if _, err := prompt.Pack([][]int32{{9}}, width, prompt.Limits{}); !errors.Is(err, prompt.ErrNoPrefix) {
 		t.Errorf("an end token alone: %v", err)
 	}
 	for name, prompts := range map[string][][]int32{"none": nil, "empty": {{1, 9}, {}}} {
-		if _, err := prompt.Pack(prompts, prompt.Limits{}); err == nil {
+		if _, err := prompt.Pack(prompts, width, prompt.Limits{}); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
@@ -67,7 +95,7 @@ func TestAnyLayout(t *testing.T) {
 			prompts[i] = append(slices.Concat(shared, own), end)
 		}
 		limits := prompt.Limits{BlockRows: rapid.IntRange(0, 20).Draw(t, "block"), ChunkRows: rapid.IntRange(0, 60).Draw(t, "chunk")}
-		layout, err := prompt.Pack(prompts, limits)
+		layout, err := prompt.Pack(prompts, width, limits)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,7 +104,8 @@ func TestAnyLayout(t *testing.T) {
 		}
 		next, lowest := 0, int32(0)
 		for _, chunk := range layout.Chunks {
-			if chunk.First != next || chunk.BlockRows < limits.BlockRows || chunk.Prompts > 1 && owned(chunk) > max(limits.ChunkRows, chunk.BlockRows) {
+			if chunk.First != next || chunk.BlockRows < limits.BlockRows ||
+				limits.ChunkRows > 0 && owned(chunk) > max(limits.ChunkRows, chunk.BlockRows) {
 				t.Fatalf("chunk %+v after %d prompts, limits %+v", chunk, next, limits)
 			}
 			for i := range chunk.Prompts {
