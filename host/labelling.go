@@ -182,7 +182,7 @@ type pick struct {
 	probability float32
 }
 
-// picks reads pseudo_labels.csv: a person may have looked, or changed it.
+// picks reads pseudo_labels.csv back as indices.
 func (r *run) picks() ([]pick, error) {
 	labels, err := evaluate.ReadPseudoLabels(r.folder.Join(pseudoLabelsName))
 	if err != nil {

@@ -20,8 +20,10 @@ func newEmbedImagesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "images MODEL PICTURES... -o FILE.npz",
 		Short: "Write the features of pictures: arrays `features` [N, D] and `paths` [N]",
-		Long:  "PICTURES are files, folders, globs, or - for a list on standard input.",
-		Args:  cobra.MinimumNArgs(2),
+		Long: `PICTURES are files, folders, globs, or - for a list on standard input. Those that
+cannot be decoded are named on standard error and left out, and the exit code is 1.`,
+		Example: `  upl-host embed images models/vit pictures/ -o features.npz`,
+		Args:    cobra.MinimumNArgs(2),
 	}
 	embedFlags(cmd, &out, &device)
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
@@ -93,6 +95,6 @@ func newEmbedTextsCommand() *cobra.Command {
 }
 
 func embedFlags(cmd *cobra.Command, out, device *string) {
-	cmd.Flags().StringVarP(out, "output", "o", "", "the .npz file that is written")
-	cmd.Flags().StringVar(device, "device", "auto", "auto, cpu, gpu or gpu:N")
+	cmd.Flags().StringVarP(out, "output", "o", "", "the .npz `FILE` that is written (required)")
+	cmd.Flags().StringVar(device, "device", "auto", "`DEVICE`: auto, cpu, gpu or gpu:N")
 }

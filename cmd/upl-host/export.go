@@ -24,7 +24,7 @@ contract of docs/model-contract.md. It takes
   upl-host export downloads/open_clip-vit-b-32 -o models/vit`,
 		Args: cobra.ExactArgs(1),
 	}
-	cmd.Flags().StringVarP(&out, "output", "o", "", "folder of the model that is written")
+	cmd.Flags().StringVarP(&out, "output", "o", "", "folder `DIR` of the model that is written (required)")
 	cmd.Flags().BoolVar(&overwrite, "overwrite", false, "replace a model that is there")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if out == "" {

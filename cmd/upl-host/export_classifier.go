@@ -22,8 +22,8 @@ tf.saved_model.load: docs/export-classifier.md.`,
 		Example: `  upl-host export-classifier runs/pets -o served/pets/1`,
 		Args:    cobra.ExactArgs(1),
 	}
-	cmd.Flags().StringVarP(&out, "output", "o", "", "folder of the SavedModel that is written")
-	cmd.Flags().StringVar(&model, "model", "", "the model's folder, where it was moved")
+	cmd.Flags().StringVarP(&out, "output", "o", "", "folder `DIR` of the SavedModel that is written (required)")
+	cmd.Flags().StringVar(&model, "model", "", "the model's folder `DIR`, where it was moved")
 	cmd.Flags().BoolVar(&overwrite, "overwrite", false, "replace a SavedModel that is there")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if out == "" {

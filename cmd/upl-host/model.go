@@ -32,9 +32,9 @@ func newModelNewCommand() *cobra.Command {
 		Example: "  upl-host model new --arch RN50 --seed 1 -o models/rn50-random",
 		Args:    cobra.NoArgs,
 	}
-	cmd.Flags().StringVar(&architecture, "arch", "", "architecture")
+	cmd.Flags().StringVar(&architecture, "arch", "", "architecture `NAME` (required)")
 	cmd.Flags().Uint64Var(&seed, "seed", 1, "seed of the weights")
-	cmd.Flags().StringVarP(&out, "output", "o", "", "folder of the model that is written")
+	cmd.Flags().StringVarP(&out, "output", "o", "", "folder `DIR` of the model that is written (required)")
 	cmd.Flags().BoolVar(&overwrite, "overwrite", false, "replace a model that is there")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if _, err := clip.Named(architecture); err != nil {
@@ -91,7 +91,7 @@ func printModel(w io.Writer, m *examine.Model) error {
 	})
 	t.AppendSeparator()
 	for _, s := range m.Signatures {
-		t.AppendRow(table.Row{s.Name, fmt.Sprintf("%s -> %s", s.Inputs, s.Outputs)})
+		t.AppendRow(table.Row{s.Name, strings.ReplaceAll(s.Inputs, ", ", "\n") + "\n-> " + strings.ReplaceAll(s.Outputs, ", ", "\n-> ")})
 	}
 	_, err := fmt.Fprintln(w, t.Render())
 	return err
@@ -109,11 +109,13 @@ values from elsewhere (a .npz with keys like image_features, text_features,
 prompt_features, loss, gradient); with --images the pictures behind them are
 decoded and preprocessed here too. Their order is that of the reference's
 ` + "`paths`" + `, of cases.json in the folder or above it, or that of their names.`,
+		Example: `  upl-host model check models/vit
+  upl-host model check models/vit --reference expected.npz --images pictures`,
 		Args: cobra.ExactArgs(1),
 	}
-	cmd.Flags().StringVar(&reference, "reference", "", "reference values, .npz")
-	cmd.Flags().StringVar(&images, "images", "", "folder of the pictures behind the reference's pixels")
-	cmd.Flags().StringVar(&device, "device", "auto", "auto, cpu, gpu or gpu:N")
+	cmd.Flags().StringVar(&reference, "reference", "", "reference values, a .npz `FILE`")
+	cmd.Flags().StringVar(&images, "images", "", "folder `DIR` of the pictures behind the reference's pixels")
+	cmd.Flags().StringVar(&device, "device", "auto", "`DEVICE`: auto, cpu, gpu or gpu:N")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		found, err := examine.Check(cmd.Context(), args[0], examine.Options{

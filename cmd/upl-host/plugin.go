@@ -37,7 +37,7 @@ func newPluginListCommand() *cobra.Command {
 		}
 		t := table.NewWriter()
 		t.SetStyle(table.StyleLight)
-		t.AppendHeader(table.Row{"policy", "kind", "version", "plugin"})
+		t.AppendHeader(table.Row{"policy", "kind", "version", "folder"})
 		for _, entry := range host.PolicyEntries(found) {
 			t.AppendRow(table.Row{entry.Name, entry.Kind, entry.Version, entry.Folder})
 		}

@@ -21,14 +21,16 @@ func newPredictCommand() *cobra.Command {
 		Short: "Classify pictures with what a run has learnt",
 		Long: `Predict classifies pictures with the prompts that a run has learnt, and, beside
 that, zero-shot. PICTURES are files, folders, globs, or - for a list on standard
-input. It prints CSV, or with --json an object a line.`,
+input. It prints CSV (path, class, probability, zero_shot, zero_shot_probability),
+or with --json an object a line. Pictures that cannot be decoded are named on
+standard error, the others are done, and the exit code is 1.`,
 		Example: `  upl-host predict runs/glyphs holiday/*.jpg
   find . -name '*.png' | upl-host predict runs/glyphs --json -`,
 		Args: cobra.MinimumNArgs(2),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print an object a line, with the five most probable classes")
-	cmd.Flags().StringVar(&options.Device, "device", "auto", "auto, cpu, gpu or gpu:N")
-	cmd.Flags().StringVar(&options.Model, "model", "", "the model's folder, where it was moved")
+	cmd.Flags().StringVar(&options.Device, "device", "auto", "`DEVICE`: auto, cpu, gpu or gpu:N")
+	cmd.Flags().StringVar(&options.Model, "model", "", "the model's folder `DIR`, where it was moved")
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
 		files, err := predict.Files(args[1:], cmd.InOrStdin())
 		if err != nil {

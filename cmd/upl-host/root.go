@@ -7,8 +7,6 @@ import (
 	"runtime"
 
 	"github.com/spf13/cobra"
-
-	"github.com/upl-host/upl-host/graphs"
 )
 
 // execute runs one command line and returns its exit code.
@@ -31,8 +29,15 @@ func newRoot() *cobra.Command {
 		Long: `upl-host turns pictures without labels and a list of class names into a better
 classifier than zero-shot CLIP, by Unsupervised Prompt Learning (arXiv 2204.03649):
 zero-shot probabilities, the most confident pseudo labels per class, a prompt
-learnt through the frozen text encoder, an ensemble of prompts.`,
-		Version:       fmt.Sprintf("%s (%s, %s/%s, TensorFlow: %v)", version, runtime.Version(), runtime.GOOS, runtime.GOARCH, graphs.Available()),
+learned through the frozen text encoder, an ensemble of prompts.
+
+Exit codes: 0 done, 1 other failure, 2 wrong usage or configuration, 3 a plugin
+failed, 4 a limit was exceeded, 5 integrity (hash, grant, corrupt file),
+130 interrupted. UPL_PLUGINS names folders that are searched for plugins first.`,
+		Example: `  upl-host export downloads/RN50.pt -o models/rn50
+  upl-host run -c run.yaml
+  upl-host predict runs/run pictures/`,
+		Version:       fmt.Sprintf("%s (%s, %s/%s)", version, runtime.Version(), runtime.GOOS, runtime.GOARCH),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
@@ -41,13 +46,14 @@ learnt through the frozen text encoder, an ensemble of prompts.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{fmt.Errorf("%w (see `%s --help`)", err, cmd.CommandPath())}
 	})
+	cobra.EnableCommandSorting = false // in the order of their use
 	root.AddCommand(
-		newRunCommand(),
-		newPredictCommand(),
 		newExportCommand(),
 		newModelCommand(),
-		newEmbedCommand(),
+		newRunCommand(),
+		newPredictCommand(),
 		newExportClassifierCommand(),
+		newEmbedCommand(),
 		newPluginCommand(),
 		newDoctorCommand(),
 	)

@@ -31,16 +31,17 @@ with a table and report.html. A run may be stopped at any moment; the same
 command goes on where it was, and the results are the same bytes.
 
 docs/configuration.md lists all keys. Values come from the file, then UPL_…
-environment variables (UPL_LEARN_EPOCHS=10), then --set.`,
+environment variables (UPL_LEARN_EPOCHS=10), then --set. Paths in the file start
+from its own folder, those of the others from the working directory.`,
 		Example: `  upl-host run -c run.yaml
   upl-host run -c run.yaml --set learn.seeds=4 --set label.selection.params.k=8 --out runs/k8
   upl-host run -c run.yaml --dry-run`,
 		Args: cobra.NoArgs,
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&source.File, "config", "c", "", "configuration: YAML, TOML or JSON")
-	flags.StringArrayVar(&source.Set, "set", nil, "set a key: KEY=VALUE, any number of times")
-	flags.StringVar(&out, "out", "", "run folder (run.out; default runs/NAME)")
+	flags.StringVarP(&source.File, "config", "c", "", "configuration `FILE`: YAML, TOML or JSON (required)")
+	flags.StringArrayVar(&source.Set, "set", nil, "set a key, any number of times: `KEY=VALUE`")
+	flags.StringVar(&out, "out", "", "run folder `DIR` (run.out; default runs/NAME beside the configuration)")
 	flags.BoolVar(&asJSON, "json", false, "print the summary as JSON")
 	flags.BoolVar(&dryRun, "dry-run", false, "print the effective configuration and the plan, and do nothing")
 

@@ -66,7 +66,7 @@ func Show(dir string) (*Model, error) {
 func describe(tensors map[string]graphs.Tensor) string {
 	var parts []string
 	for name, t := range tensors {
-		parts = append(parts, fmt.Sprintf("%s %s%v", name, t.Type, t.Shape))
+		parts = append(parts, fmt.Sprintf("%s %s%s", name, t.Type, strings.ReplaceAll(fmt.Sprint(t.Shape), "-1", "?")))
 	}
 	sort.Strings(parts)
 	return strings.Join(parts, ", ")

@@ -100,12 +100,17 @@ type line struct {
 	lines          *lines
 	name, unit     string
 	total, done    int
+	before         int // done when the work began: another run's
+	begun          bool
 	began, printed time.Time
 }
 
 func (t *line) Set(done int) {
 	t.lines.mutex.Lock()
 	defer t.lines.mutex.Unlock()
+	if !t.begun {
+		t.begun, t.before = true, max(0, done-1)
+	}
 	t.done = done
 	now := t.lines.now()
 	if now.Sub(t.printed) < t.lines.every || done >= t.total {
@@ -113,8 +118,8 @@ func (t *line) Set(done int) {
 	}
 	t.printed = now
 	left := ""
-	if done > 0 {
-		seconds := now.Sub(t.began).Seconds() * float64(t.total-done) / float64(done)
+	if n := done - t.before; n > 0 {
+		seconds := now.Sub(t.began).Seconds() * float64(t.total-done) / float64(n)
 		left = fmt.Sprintf(", about %s left", time.Duration(seconds*float64(time.Second)).Round(time.Second))
 	}
 	fmt.Fprintf(t.lines.w, "%s: %d of %d %s%s\n", t.name, done, t.total, t.unit, left)
