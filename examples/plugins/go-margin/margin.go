@@ -70,11 +70,11 @@ func (t *topKMargin) Observe(b *sdk.Batch) error {
 		if s.Margin < t.least {
 			continue
 		}
-		images := append(t.classes[s.Class], image{b.First + i, s.Margin})
-		if len(images) == 2*t.k {
-			images = t.best(images)
+		images := &t.classes[s.Class]
+		*images = append(*images, image{b.First + i, s.Margin})
+		if len(*images) == 2*t.k {
+			*images = t.best(*images)
 		}
-		t.classes[s.Class] = images
 	}
 	return nil
 }
