@@ -31,15 +31,7 @@ func (r repeated) Read(first, n int, dst []float32) error {
 // costs, over rows of 1000 classes.
 func BenchmarkSelection(b *testing.B) {
 	const rows, block, classes = 100_000, 1 << 12, 1000
-	p := repeated{sdktest.Matrix{Values: make([]float32, block*classes), C: classes}, rows}
-	for i := range block {
-		row := p.Values[i*classes : (i+1)*classes]
-		largest := 0.3 + 0.6*float32(i)/block
-		for c := range row {
-			row[c] = (1 - largest) / (classes - 1)
-		}
-		row[i*7%classes] = largest
-	}
+	p := repeated{confident(block, classes), rows}
 	in := plugins.Input{Ensemble: p, Models: []plugins.Probabilities{p}, ClassNames: make([]string, classes)}
 	for _, name := range []string{"top-k", "threshold"} {
 		b.Run(name+"/native", func(b *testing.B) {
