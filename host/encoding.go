@@ -69,14 +69,14 @@ func (r *run) encode(ctx context.Context) (_ []string, err error) {
 	for m, n := range result.Encoded {
 		r.log.Info("pictures encoded", "model", models[m].Name, "new", n, "cached", len(files)-n)
 	}
-	if err := r.warnSkipped(files, result.Skipped); err != nil {
-		return nil, err
-	}
 	bad := map[int]error{}
 	for _, s := range result.Skipped {
 		bad[union[s.Index]] = s.Reason
 	}
 	if err := r.writePictures(bad); err != nil {
+		return nil, err
+	}
+	if err := r.warnSkipped(files, result.Skipped); err != nil {
 		return nil, err
 	}
 	outputs := []string{classesName, picturesName, skippedName}
@@ -143,7 +143,8 @@ func (r *run) warnSkipped(files []string, skipped []encode.Skipped) error {
 	}
 	first := skipped[0]
 	if len(skipped) == len(files) {
-		return &UsageError{Err: fmt.Errorf("none of the %d pictures can be decoded; the first is %s: %w", len(files), files[first.Index], first.Reason)}
+		return &UsageError{Err: fmt.Errorf("none of the %d pictures can be decoded, see %s; the first is %s: %s",
+			len(files), r.folder.Join(skippedName), files[first.Index], first.Reason.Error())}
 	}
 	r.warn("%d of %d pictures cannot be decoded and are skipped, see %s; the first is %s: %v",
 		len(skipped), len(files), skippedName, files[first.Index], first.Reason)

@@ -36,6 +36,9 @@ func (r *run) learn(ctx context.Context) ([]string, error) {
 			return nil, err
 		}
 		contexts, err := r.learnContexts(ctx, prompts)
+		if errors.Is(err, learn.ErrNothingToLearn) {
+			return nil, &UsageError{Err: err}
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -85,7 +88,11 @@ func (r *run) learnContexts(ctx context.Context, prompts *learn.ClassPrompts) ([
 		Folder: r.folder.Path, Prompt: prompts.Prompt, Gradienter: prompts, Initial: prompts.Initial(),
 		Data: data, Settings: settings, Software: r.options.Version,
 		Events: learn.Events{
-			OnPlan: func(p learn.Plan) { display.Say("learn: %s", p); r.log.Info("learning", "plan", p.String()) },
+			OnPlan: func(p learn.Plan) {
+				display.Say("learn: %s", p)
+				task.Set(p.Done)
+				r.log.Info("learning", "plan", p.String())
+			},
 			OnStep: func(s learn.Step) { task.Set(s.Done) },
 			OnEpoch: func(seed uint64, e learn.Epoch) {
 				r.log.Debug("epoch", "seed", seed, "epoch", e.Epoch, "loss", e.Loss, "accuracy", e.Accuracy)

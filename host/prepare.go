@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -48,12 +49,21 @@ func prepare(ctx context.Context, c *config.Config, options Options) (_ *plan, e
 		return nil, err
 	}
 	if p.ensemble, err = label.OpenPolicy(ctx, p.catalogue, c.Label.Ensemble, sdk.KindEnsemble); err != nil {
-		return nil, fmt.Errorf("label.ensemble: %w", err)
+		return nil, policyError("label.ensemble", err)
 	}
 	if p.selection, err = label.OpenPolicy(ctx, p.catalogue, c.Label.Selection, sdk.KindSelection); err != nil {
-		return nil, fmt.Errorf("label.selection: %w", err)
+		return nil, policyError("label.selection", err)
 	}
 	return p, nil
+}
+
+// policyError makes a path that leads nowhere the user's to mend.
+func policyError(key string, err error) error {
+	err = fmt.Errorf("%s: %w", key, err)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &UsageError{Err: err}
+	}
+	return err
 }
 
 func (p *plan) openData() error {
@@ -74,19 +84,14 @@ func (p *plan) openData() error {
 // describeModels opens the models' folders and tries the class names on their
 // tokenizers: a name that is too long is found now.
 func (p *plan) describeModels() error {
-	seen := map[string]string{}
 	for i, m := range p.config.Models {
 		d, err := backbone.Describe(m.Path, m.Name)
 		if err != nil {
 			return fmt.Errorf("models[%d]: %w", i, err)
 		}
-		if other, twice := seen[d.Name]; twice {
-			return &UsageError{Err: fmt.Errorf("models: %s and %s are both named %q: give one another `name`", other, d.Dir, d.Name)}
-		}
 		if d.Name == ensembleModel {
 			return &UsageError{Err: fmt.Errorf("models: %s is named %q, which the files of the run keep for the models' ensemble: give it another `name`", d.Dir, d.Name)}
 		}
-		seen[d.Name] = d.Dir
 		if _, err := d.Templates(p.config.Prompt.All(), p.classNames); err != nil {
 			return textError(err)
 		}

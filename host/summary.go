@@ -49,17 +49,32 @@ func (s *Summary) Rows() []Row {
 			deviation = fmt.Sprintf(" ± %.1f", 100**l.SeedsDeviation)
 		}
 		rows = append(rows,
-			Row{"one prompt", percent(l.SeedsMean) + deviation, fmt.Sprintf("mean and deviation over %d seeds", len(l.Seeds))},
-			Row{fmt.Sprintf("ensemble of %d prompts", len(l.Seeds)), percent(l.Top1), confidence(l.Measures)})
+			Row{"one prompt", percent(l.SeedsMean) + deviation, over(len(l.Seeds))},
+			Row{"ensemble of " + counted(len(l.Seeds), "prompt", "prompts"), percent(l.Top1), confidence(l.Measures)})
 	}
 	if p := m.PseudoLabels; p != nil {
-		right := fmt.Sprintf("%d pictures", p.Count)
+		right := counted(p.Count, "picture", "pictures")
 		if n := len(p.EmptyClasses); n > 0 {
-			right += fmt.Sprintf(", %d classes without", n)
+			right += ", " + counted(n, "class", "classes") + " without"
 		}
 		rows = append(rows, Row{"pseudo labels", percent(p.Accuracy), right})
 	}
 	return rows
+}
+
+// over says what a mean is taken over.
+func over(seeds int) string {
+	if seeds == 1 {
+		return "of one seed"
+	}
+	return fmt.Sprintf("mean and deviation over %d seeds", seeds)
+}
+
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 func percent(share *float64) string {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/upl-host/upl-host/graphs"
 	"github.com/upl-host/upl-host/graphs/checkpoint"
+	"github.com/upl-host/upl-host/graphs/preprocess"
 	"github.com/upl-host/upl-host/graphs/safetensors"
 	"github.com/upl-host/upl-host/graphs/savedmodel"
 	"github.com/upl-host/upl-host/host"
@@ -45,10 +46,11 @@ func exitCode(err error) int {
 		return exitDone
 	case errors.Is(err, context.Canceled):
 		return exitInterrupted
-	case is[*plugins.LimitError](err):
+	case is[*plugins.LimitError](err), errors.Is(err, preprocess.ErrTooLarge):
 		return exitLimit
 	case is[*plugins.IntegrityError](err), errors.Is(err, host.ErrIntegrity), errors.Is(err, checkpoint.ErrCorrupt),
-		errors.Is(err, safetensors.ErrFormat), errors.Is(err, savedmodel.ErrFormat):
+		errors.Is(err, safetensors.ErrFormat), errors.Is(err, savedmodel.ErrFormat),
+		errors.Is(err, preprocess.ErrCorrupt), errors.Is(err, preprocess.ErrNotPicture):
 		return exitIntegrity
 	case is[*usageError](err), is[*host.UsageError](err), is[*config.Error](err), is[*dataset.Error](err),
 		is[*folder.LockedError](err), is[*plugins.NotFoundError](err), is[*plugins.ParameterError](err),
@@ -68,7 +70,7 @@ func is[T error](err error) bool {
 // report prints an error for people.
 func report(w io.Writer, err error) {
 	if errors.Is(err, context.Canceled) {
-		fmt.Fprintln(w, "interrupted: finished work is kept, the same command goes on from there")
+		fmt.Fprintln(w, "interrupted; a run keeps what is finished: the same command goes on from there")
 		return
 	}
 	hint := ""

@@ -1,12 +1,10 @@
 package main_test
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -89,72 +87,34 @@ func absolute(t testing.TB, path string) string {
 	return path
 }
 
+// misbehaving builds a module of policies that fail, each in its own way.
+func misbehaving(t testing.TB) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "guest.wasm")
+	build := exec.Command("go", "build", "-trimpath", "-buildmode=c-shared", "-o", file, "../../plugins/wasm/testdata/guest")
+	build.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0", "GOFLAGS=")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return file
+}
+
 func TestScripts(t *testing.T) {
-	folder := models(t)
+	t.Parallel()
+	folder, guest := models(t), misbehaving(t)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("PATH", filepath.Dir(absolute(t, program))+string(os.PathListSeparator)+env.Getenv("PATH"))
 			env.Setenv("MODELS", folder)
 			env.Setenv("DEMO", absolute(t, demo))
+			env.Setenv("GLYPHS", filepath.Join(absolute(t, demo), "images", "glyphs", "test"))
 			env.Setenv("GOLDEN", absolute(t, goldenData))
+			env.Setenv("GUEST", guest)
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":    exits,
-			"truncate": truncate,
-			"flip":     flip,
-			"expand":   expand,
-		},
+		Cmds: commands(),
 	})
-}
-
-// exits CODE PROGRAM ARGUMENTS… runs a program that is to end with that code.
-func exits(ts *testscript.TestScript, negated bool, args []string) {
-	if negated || len(args) < 2 {
-		ts.Fatalf("usage: exits CODE PROGRAM ARGUMENTS...")
-	}
-	want, err := strconv.Atoi(args[0])
-	ts.Check(err)
-	err = ts.Exec(args[1], args[2:]...)
-	got := 0
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		got = exit.ExitCode()
-	} else {
-		ts.Check(err)
-	}
-	if got != want {
-		ts.Fatalf("%s ended with %d, not %d", strings.Join(args[1:], " "), got, want)
-	}
-}
-
-// truncate FILE BYTES cuts a file off.
-func truncate(ts *testscript.TestScript, _ bool, args []string) {
-	n, err := strconv.ParseInt(args[1], 10, 64)
-	ts.Check(err)
-	ts.Check(os.Truncate(ts.MkAbs(args[0]), n))
-}
-
-// flip FILE OFFSET changes a byte.
-func flip(ts *testscript.TestScript, _ bool, args []string) {
-	offset, err := strconv.Atoi(args[1])
-	ts.Check(err)
-	path := ts.MkAbs(args[0])
-	data, err := os.ReadFile(path)
-	ts.Check(err)
-	data[offset] ^= 0x5a
-	ts.Check(os.WriteFile(path, data, 0o644))
-}
-
-// expand FILE replaces ${NAME} in a file by what the environment has.
-func expand(ts *testscript.TestScript, _ bool, args []string) {
-	for _, name := range args {
-		path := ts.MkAbs(name)
-		data, err := os.ReadFile(path)
-		ts.Check(err)
-		ts.Check(os.WriteFile(path, []byte(os.Expand(string(data), ts.Getenv)), 0o644))
-	}
 }

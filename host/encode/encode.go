@@ -100,8 +100,9 @@ func Encode(ctx context.Context, files []string, models []Model, options Options
 	options = options.withDefaults()
 	result := &Result{Keys: make([]Key, len(files)), Encoded: make([]int, len(models))}
 	defer func() {
-		for _, model := range models {
-			err = errors.Join(err, model.Cache.Flush())
+		var failed *flushError
+		if !errors.As(err, &failed) { // it would fail again
+			err = errors.Join(err, flush(models))
 		}
 	}()
 
@@ -153,15 +154,27 @@ func encodeBatches(ctx context.Context, prepared <-chan *batch, files []string, 
 		}
 		options.Progress(b.first + len(b.keys))
 		if time.Since(flushed) > options.FlushEvery {
-			for _, model := range models {
-				if err := model.Cache.Flush(); err != nil {
-					return err
-				}
+			if err := flush(models); err != nil {
+				return err
 			}
 			flushed = time.Now()
 		}
 	}
 	return ctx.Err()
+}
+
+// flushError says that finished work could not be kept.
+type flushError struct{ error }
+
+func (e *flushError) Unwrap() error { return e.error }
+
+func flush(models []Model) error {
+	for _, model := range models {
+		if err := model.Cache.Flush(); err != nil {
+			return &flushError{err}
+		}
+	}
+	return nil
 }
 
 // batch is a run of the list, read, decoded and made into pixels where a cache lacks it.
@@ -243,7 +256,8 @@ func (b *batch) encode(ctx context.Context, m int, model Model, files []string, 
 	}
 	features, err := model.Tower.EncodeImage(ctx, b.pixels[m], batchSize)
 	if err != nil {
-		return 0, fmt.Errorf("encoding pictures %d to %d with model %s: %w", b.first+1, b.first+len(b.keys), model.Name, err)
+		rows := b.rows[m]
+		return 0, fmt.Errorf("encoding %s to %s with model %s: %w", files[b.first+rows[0]], files[b.first+rows[len(rows)-1]], model.Name, err)
 	}
 	n := 0
 	for row, i := range b.rows[m] {
@@ -276,22 +290,26 @@ func parallel(ctx context.Context, n, workers int, do func(i int) error) error {
 
 // WriteFeatures writes the features of keys, in their order, as a .npy matrix.
 func WriteFeatures(path string, cache *Cache, keys []Key) error {
+	if err := writeFeatures(path, cache, keys); err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return nil
+}
+
+func writeFeatures(path string, cache *Cache, keys []Key) error {
 	w, err := array.Create(path, len(keys), cache.width)
 	if err != nil {
-		return fmt.Errorf("writing features: %w", err)
+		return err
 	}
 	defer w.Abort()
 	for i, key := range keys {
 		row := cache.Get(key)
 		if row == nil {
-			return fmt.Errorf("writing features: picture %d is not in the cache", i)
+			return fmt.Errorf("picture %d is not in the cache", i)
 		}
 		if err := w.Append(row); err != nil {
-			return fmt.Errorf("writing features: %w", err)
+			return err
 		}
 	}
-	if err := w.Close(); err != nil {
-		return fmt.Errorf("writing features: %w", err)
-	}
-	return nil
+	return w.Close()
 }

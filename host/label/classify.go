@@ -83,19 +83,23 @@ func Blocks(ctx context.Context, features array.Matrix, rows []int, classFeature
 
 // Classify streams the probabilities of some rows of features into a .npy file [len(rows), C].
 func Classify(ctx context.Context, path string, features array.Matrix, rows []int, classFeatures array.Matrix, scale float64) error {
+	if err := classify(ctx, path, features, rows, classFeatures, scale); err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return nil
+}
+
+func classify(ctx context.Context, path string, features array.Matrix, rows []int, classFeatures array.Matrix, scale float64) error {
 	w, err := array.Create(path, len(rows), classFeatures.Rows)
 	if err != nil {
-		return fmt.Errorf("writing probabilities: %w", err)
+		return err
 	}
 	defer w.Abort()
 	err = Blocks(ctx, features, rows, classFeatures, scale, func(_ int, p array.Matrix) error { return w.Append(p.Data) })
 	if err != nil {
-		return fmt.Errorf("writing probabilities: %w", err)
+		return err
 	}
-	if err := w.Close(); err != nil {
-		return fmt.Errorf("writing probabilities: %w", err)
-	}
-	return nil
+	return w.Close()
 }
 
 // MeanOfTemplates returns, class by class, the mean of L2-normalised text

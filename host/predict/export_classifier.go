@@ -2,7 +2,10 @@ package predict
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/graphs/serving"
@@ -27,14 +30,20 @@ func read(run, modelDir string) (*result, error) {
 		return nil, err
 	}
 	learnt, err := learn.ReadClassifier(host.ClassifierPath(run))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &host.UsageError{Err: fmt.Errorf("%s has no classifier yet (status: %s): the run's own command goes on with it", run, manifest.Status)}
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%s has no finished classifier (status: %s): %w", run, manifest.Status, err)
+		return nil, fmt.Errorf("opening the classifier of %s: %w", run, err)
 	}
 	if modelDir == "" {
 		if len(manifest.Models) == 0 {
 			return nil, fmt.Errorf("%w: the manifest of %s names no model", host.ErrIntegrity, run)
 		}
 		modelDir = manifest.Models[0].Path
+		if _, err := os.Stat(modelDir); errors.Is(err, fs.ErrNotExist) {
+			return nil, &host.UsageError{Err: fmt.Errorf("the model of %s is no longer at %s: say with --model where it is", run, modelDir)}
+		}
 	}
 	model, err := backbone.Describe(modelDir, learnt.Model)
 	if err != nil {

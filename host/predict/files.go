@@ -63,19 +63,37 @@ func resolve(argument string) ([]string, error) {
 	return files, nil
 }
 
-func walk(folder string) ([]string, error) {
-	var files []string
-	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if !entry.IsDir() && dataset.IsPicture(path) {
-			files = append(files, path)
-		}
-		return nil
-	})
+// walk lists the pictures below a folder, along symbolic links too, as a data
+// set's are; above are the folders that lead to it.
+func walk(folder string, above ...fs.FileInfo) ([]string, error) {
+	info, err := os.Stat(folder)
 	if err != nil {
 		return nil, fmt.Errorf("listing pictures: %w", err)
+	}
+	for _, other := range above {
+		if os.SameFile(info, other) {
+			return nil, nil // a link back to where it lies
+		}
+	}
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return nil, fmt.Errorf("listing pictures: %w", err)
+	}
+	above = append(above[:len(above):len(above)], info)
+	var files []string
+	for _, entry := range entries {
+		path := filepath.Join(folder, entry.Name())
+		info, err := os.Stat(path)
+		switch {
+		case err == nil && info.IsDir():
+			below, err := walk(path, above...)
+			if err != nil {
+				return nil, err
+			}
+			files = append(files, below...)
+		case dataset.IsPicture(path): // a broken link too: that it cannot be read is said later
+			files = append(files, path)
+		}
 	}
 	return files, nil
 }
