@@ -31,5 +31,15 @@ func PluginFolders() []string {
 	return folders
 }
 
+// PluginCache is where compiled plugins are kept, a folder of the user's own;
+// empty where there is no place for it.
+func PluginCache() string {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(cache, "upl-host", "plugins")
+}
+
 // ClassifierPath is where a run folder has its classifier.
 func ClassifierPath(run string) string { return filepath.Join(run, filepath.FromSlash(classifierName)) }

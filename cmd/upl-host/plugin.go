@@ -62,7 +62,7 @@ func newPluginShowCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
-		catalogue := plugins.NewCatalogue(plugins.Options{Folders: host.PluginFolders()})
+		catalogue := plugins.NewCatalogue(plugins.Options{Folders: host.PluginFolders(), CacheDir: host.PluginCache()})
 		defer func() { err = errors.Join(err, catalogue.Close()) }()
 		policy, err := catalogue.Find(cmd.Context(), args[0], "")
 		if err != nil {

