@@ -57,7 +57,11 @@ func (s *Summary) Rows() []Row {
 		if n := len(p.EmptyClasses); n > 0 {
 			right += ", " + counted(n, "class", "classes") + " without"
 		}
-		rows = append(rows, Row{"pseudo labels", percent(p.Accuracy), right})
+		accuracy := percent(p.Accuracy)
+		if p.Count == 0 {
+			accuracy = "" // of none, labels or not
+		}
+		rows = append(rows, Row{"pseudo labels", accuracy, right})
 	}
 	return rows
 }

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sort"
 	"strings"
 
 	"github.com/upl-host/upl-host/host"
@@ -51,17 +50,23 @@ func resolve(argument string) ([]string, error) {
 	if globErr != nil || len(matches) == 0 {
 		return nil, &host.UsageError{Err: err}
 	}
-	sort.Strings(matches)
 	var files []string
-	for _, match := range matches {
-		found, err := resolve(match)
-		if err != nil {
-			return nil, err
+	for _, match := range matches { // sorted
+		if hidden(match) && !hidden(argument) {
+			continue // as shells have it
+		}
+		found := []string{match} // a broken link too: that it cannot be read is said later
+		if info, err := os.Stat(match); err == nil && info.IsDir() {
+			if found, err = walk(match); err != nil {
+				return nil, err
+			}
 		}
 		files = append(files, found...)
 	}
 	return files, nil
 }
+
+func hidden(path string) bool { return strings.HasPrefix(filepath.Base(path), ".") }
 
 // walk lists the pictures below a folder, along symbolic links too, as a data
 // set's are; above are the folders that lead to it.
@@ -91,7 +96,7 @@ func walk(folder string, above ...fs.FileInfo) ([]string, error) {
 				return nil, err
 			}
 			files = append(files, below...)
-		case dataset.IsPicture(path): // a broken link too: that it cannot be read is said later
+		case dataset.IsPicture(path): // a broken link too
 			files = append(files, path)
 		}
 	}
