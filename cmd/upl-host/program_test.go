@@ -111,6 +111,8 @@ func TestScripts(t *testing.T) {
 			env.Setenv("GLYPHS", filepath.Join(absolute(t, demo), "images", "glyphs", "test"))
 			env.Setenv("GOLDEN", absolute(t, goldenData))
 			env.Setenv("GUEST", guest)
+			env.Setenv("PROGRAM", absolute(t, program))
+			env.Setenv("POLICIES", filepath.Join(filepath.Dir(absolute(t, program)), "..", "lib", "upl-host", "plugins"))
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("XDG_CACHE_HOME", filepath.Join(env.WorkDir, "cache"))
 			return nil
