@@ -72,8 +72,8 @@ func wrapped(err error) error {
 
 func TestReport(t *testing.T) {
 	var out bytes.Buffer
-	report(&out, errors.New("no such thing\n"))
-	if got := out.String(); got != "error: no such thing\n" {
+	report(&out, fmt.Errorf("no such thing, says\n%s", "a tool\n"))
+	if got := out.String(); got != "error: no such thing, says\na tool\n" {
 		t.Errorf("an error is reported as %q", got)
 	}
 	out.Reset()
