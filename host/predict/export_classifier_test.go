@@ -8,6 +8,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/upl-host/upl-host/graphs"
@@ -72,7 +73,8 @@ func TestExportClassifierElsewhere(t *testing.T) {
 	if err := os.Rename(model, moved); err != nil {
 		t.Fatal(err)
 	}
-	if err := predict.ExportClassifier(t.Context(), run, "", out, false); !errors.Is(err, graphs.ErrConfig) {
+	var usage *host.UsageError
+	if err := predict.ExportClassifier(t.Context(), run, "", out, false); !errors.As(err, &usage) || !strings.Contains(err.Error(), "--model") {
 		t.Errorf("without the model: %v", err)
 	}
 	if err := predict.ExportClassifier(t.Context(), run, moved, out, false); err != nil {
@@ -84,7 +86,6 @@ func TestExportClassifierElsewhere(t *testing.T) {
 	if err := predict.ExportClassifier(t.Context(), run, moved, out, true); err != nil {
 		t.Errorf("a folder to be replaced: %v", err)
 	}
-	var usage *host.UsageError
 	if err := predict.ExportClassifier(t.Context(), t.TempDir(), moved, out, true); !errors.As(err, &usage) {
 		t.Errorf("no run: %v", err)
 	}
