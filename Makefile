@@ -50,7 +50,7 @@ build: bin/upl-host lib/upl-host/upl-host-tensorflow lib/upl-host/plugins/strate
 # Go's own cache decides what is to be compiled.
 .PHONY: bin/upl-host
 bin/upl-host:
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(ldflags)' -o $@ ./cmd/upl-host
+	CGO_ENABLED=0 $(GO) build -trimpath -tags '' -ldflags '$(ldflags)' -o $@ ./cmd/upl-host
 
 .PHONY: lib/upl-host/upl-host-tensorflow
 lib/upl-host/upl-host-tensorflow: tensorflow

@@ -93,7 +93,7 @@ func (p *plan) describeModels() error {
 			return &UsageError{Err: fmt.Errorf("models: %s is named %q, which the files of the run keep for the models' ensemble: give it another `name`", d.Dir, d.Name)}
 		}
 		if _, err := d.Templates(p.config.Prompt.All(), p.classNames); err != nil {
-			return textError(err)
+			return &UsageError{Err: err}
 		}
 		p.models = append(p.models, d)
 	}
@@ -110,7 +110,7 @@ func (p *plan) describeModels() error {
 		return err
 	}
 	if _, err := first.Prompts(p.classNames, length, learn.ClassTokenPosition, learn.ClassSpecific); err != nil {
-		return textError(err)
+		return &UsageError{Err: err}
 	}
 	return nil
 }

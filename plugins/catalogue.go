@@ -169,7 +169,7 @@ func (c *Catalogue) search(name string) (dir, policy string, err error) {
 			if dir == "" {
 				dir = p.Folder
 			} else if filepath.Dir(dir) == filepath.Dir(p.Folder) {
-				return "", "", fmt.Errorf("policy %s is in both %s and %s: give the path of one", name, dir, p.Folder)
+				return "", "", &AmbiguousError{Name: name, Choices: []string{dir + "#" + policy, p.Folder + "#" + policy}}
 			}
 		}
 	}
@@ -261,7 +261,10 @@ func pick(descriptions []Description, name, path string) (Description, error) {
 		names = append(names, d.Name)
 	}
 	if name == "" {
-		return Description{}, fmt.Errorf("%s has several policies: say %s#POLICY, of %s", path, path, strings.Join(names, ", "))
+		for i := range names {
+			names[i] = path + "#" + names[i]
+		}
+		return Description{}, &AmbiguousError{Name: path, Choices: names}
 	}
 	return Description{}, &NotFoundError{Name: name, Known: names, Folders: []string{path}}
 }

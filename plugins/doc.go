@@ -7,6 +7,7 @@
 // label. Errors by type, for errors.As:
 //
 //	*NotFoundError   no such policy
+//	*AmbiguousError  several policies of that name
 //	*ManifestError   upl-plugin.yaml is wrong, or the module says otherwise
 //	*ParameterError  a parameter that the user has to change
 //	*IntegrityError  not the module that was asked for

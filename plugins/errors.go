@@ -63,6 +63,16 @@ func (e *NotFoundError) Error() string {
 	return s
 }
 
+// AmbiguousError says that a name stands for several policies.
+type AmbiguousError struct {
+	Name    string
+	Choices []string // names or paths that each stand for one
+}
+
+func (e *AmbiguousError) Error() string {
+	return fmt.Sprintf("%s stands for several policies: say which, %s", e.Name, strings.Join(e.Choices, " or "))
+}
+
 // ManifestError says what is wrong with a plugin's manifest.
 type ManifestError struct {
 	Path   string

@@ -106,7 +106,8 @@ func TestFind(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := c.Find(t.Context(), dir, ""); err == nil || !strings.Contains(err.Error(), "#POLICY, of top-k, threshold") {
+	var ambiguous *plugins.AmbiguousError
+	if _, err := c.Find(t.Context(), dir, ""); !errors.As(err, &ambiguous) || !slices.Contains(ambiguous.Choices, dir+"#threshold") {
 		t.Error(err)
 	}
 	if _, err := c.Find(t.Context(), "./absent.wasm", ""); !errors.Is(err, os.ErrNotExist) {
@@ -122,7 +123,7 @@ func TestFind(t *testing.T) {
 	if err := os.CopyFS(filepath.Join(folder, "twin"), os.DirFS(dir)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := open(t, folder).Find(t.Context(), "mean", ""); err == nil || !strings.Contains(err.Error(), "in both") {
+	if _, err := open(t, folder).Find(t.Context(), "mean", ""); !errors.As(err, &ambiguous) || len(ambiguous.Choices) != 2 {
 		t.Error(err)
 	}
 }

@@ -53,7 +53,7 @@ func exitCode(err error) int {
 		errors.Is(err, preprocess.ErrCorrupt), errors.Is(err, preprocess.ErrNotPicture):
 		return exitIntegrity
 	case is[*usageError](err), is[*host.UsageError](err), is[*config.Error](err), is[*dataset.Error](err),
-		is[*folder.LockedError](err), is[*plugins.NotFoundError](err), is[*plugins.ParameterError](err),
+		is[*folder.LockedError](err), is[*plugins.NotFoundError](err), is[*plugins.AmbiguousError](err), is[*plugins.ParameterError](err),
 		is[*graphs.NoDeviceError](err), errors.Is(err, graphs.ErrConfig), errors.Is(err, graphs.ErrContract), errors.Is(err, savedmodel.ErrExists):
 		return exitUsage
 	case is[*plugins.ManifestError](err), is[*plugins.GuestError](err), is[*plugins.TrapError](err), is[*plugins.ProtocolError](err), is[*plugins.DataError](err):

@@ -36,6 +36,7 @@ func TestExitCode(t *testing.T) {
 		{&dataset.Error{}, 2},
 		{&folder.LockedError{}, 2},
 		{&plugins.NotFoundError{}, 2},
+		{&plugins.AmbiguousError{}, 2},
 		{&plugins.ParameterError{}, 2},
 		{&graphs.NoDeviceError{}, 2},
 		{graphs.ErrContract, 2},

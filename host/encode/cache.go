@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/upl-host/upl-host/graphs/array"
 )
@@ -52,6 +53,9 @@ func OpenCache(folder string, width int, log *slog.Logger) (*Cache, error) {
 	}
 	c := &Cache{folder: folder, width: width, rows: map[Key][]float32{}}
 	for _, entry := range entries {
+		if strings.HasPrefix(entry.Name(), ".") {
+			sweep(folder, entry)
+		}
 		if entry.IsDir() || !strings.HasSuffix(entry.Name(), shardSuffix) {
 			continue
 		}
@@ -64,6 +68,15 @@ func OpenCache(folder string, width int, log *slog.Logger) (*Cache, error) {
 		}
 	}
 	return c, nil
+}
+
+// sweep removes a shard that a killed process left half-written. A young one may
+// be another process's at work; what cannot be removed does no harm.
+func sweep(folder string, entry fs.DirEntry) {
+	const old = time.Hour
+	if info, err := entry.Info(); err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > old {
+		_ = os.Remove(filepath.Join(folder, entry.Name()))
+	}
 }
 
 // NewCache returns a cache in memory alone: Flush writes nothing.

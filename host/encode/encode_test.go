@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -184,6 +185,28 @@ func TestNaNNamesThePicture(t *testing.T) {
 	var fault *encode.PictureError
 	if _, err := encode.Encode(t.Context(), files, []encode.Model{model}, encode.Options{}); !errors.As(err, &fault) || fault.File != files[0] {
 		t.Errorf("the error is %v, want one that names %s", err, files[0])
+	}
+}
+
+// What a killed process left half-written goes, unless it may still be at work.
+func TestHalfWrittenShardsAreSwept(t *testing.T) {
+	folder := t.TempDir()
+	left, young := filepath.Join(folder, ".left.npy123"), filepath.Join(folder, ".young.npy456")
+	for _, path := range []string{left, young} {
+		if err := os.WriteFile(path, []byte("half"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	yesterday := time.Now().Add(-24 * time.Hour)
+	if err := os.Chtimes(left, yesterday, yesterday); err != nil {
+		t.Fatal(err)
+	}
+	defer openCache(t, folder, new(bytes.Buffer)).Close()
+	if _, err := os.Stat(left); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("yesterday's is still there: %v", err)
+	}
+	if _, err := os.Stat(young); err != nil {
+		t.Errorf("the young one is gone: %v", err)
 	}
 }
 
