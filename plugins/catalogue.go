@@ -15,6 +15,7 @@ import (
 	"sync"
 
 	"github.com/upl-host/upl-host/plugins/wasm"
+	"github.com/upl-host/upl-host/sdk/session"
 )
 
 // Options are where plugins are, and how they are loaded.
@@ -36,7 +37,7 @@ type Catalogue struct {
 
 // loaded is a module with what it says of itself.
 type loaded struct {
-	module       *wasm.Module
+	carrier      session.Carrier
 	descriptions []Description
 }
 
@@ -51,7 +52,7 @@ func (c *Catalogue) Close() error {
 	defer c.mu.Unlock()
 	faults := make([]error, 0, len(c.loaded))
 	for _, l := range c.loaded {
-		faults = append(faults, l.module.Close())
+		faults = append(faults, l.carrier.Close())
 	}
 	c.loaded = map[string]*loaded{}
 	return errors.Join(faults...)
@@ -226,7 +227,7 @@ func (c *Catalogue) open(ctx context.Context, path, policy, hash string) (*Polic
 	if err != nil {
 		return nil, fmt.Errorf("loading %s: policy %s: %w", file, description.Name, err)
 	}
-	return &Policy{Description: description, Path: file, Hash: got, Manifest: manifest, module: l.module, parameters: parameters}, nil
+	return &Policy{Description: description, Path: file, Hash: got, Manifest: manifest, carrier: l.carrier, parameters: parameters}, nil
 }
 
 // load compiles a module, once, and asks it what it has.

@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/upl-host/upl-host/plugins/wasm"
 	"github.com/upl-host/upl-host/sdk"
+	"github.com/upl-host/upl-host/sdk/session"
 )
 
 // Policy is a loaded policy. It can be run several times, also at once; each run
@@ -18,7 +18,7 @@ type Policy struct {
 	Hash     string    // of its module: "sha256:…"
 	Manifest *Manifest // nil for a module without one
 
-	module     *wasm.Module
+	carrier    session.Carrier
 	parameters *parameters
 }
 
@@ -32,7 +32,7 @@ func (p *Policy) Select(ctx context.Context, in Input) (Selection, error) {
 	if err := p.CheckParams(in.Params); err != nil {
 		return Selection{}, err
 	}
-	s, err := p.module.Select(ctx, p.Description, in)
+	s, err := session.Select(ctx, p.Description, in, session.On(p.carrier, p.Description, in.Limits))
 	return s, p.wrap(err)
 }
 
@@ -42,7 +42,7 @@ func (p *Policy) Combine(ctx context.Context, in Input, emit func(first int, row
 	if err := p.CheckParams(in.Params); err != nil {
 		return Record{}, err
 	}
-	record, err := p.module.Combine(ctx, p.Description, in, emit)
+	record, err := session.Combine(ctx, p.Description, in, emit, session.On(p.carrier, p.Description, in.Limits))
 	return record, p.wrap(err)
 }
 

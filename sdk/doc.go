@@ -5,7 +5,7 @@
 // It is a Go type; a [Policy] value gives it its name, its parameters and the
 // views it needs. A plugin is a main package with one visible list:
 //
-//	var plugin = sdk.Serve(topk.Policy, threshold.Policy)
+//	var plugin = serve.Policies(topk.Policy, threshold.Policy)
 //
 //	func main() { plugin.Main() }
 //
@@ -13,8 +13,9 @@
 //
 //	GOOS=wasip1 GOARCH=wasm go build -trimpath -buildmode=c-shared -o my.wasm .
 //
-// with an upl-plugin.yaml beside it. The same types run inside a test of their
-// author's, by package sdktest, with the same bytes as result.
+// or as a program by go build, with an upl-plugin.yaml beside it. The same types
+// run inside a test of their author's, by package sdktest. All three give the same
+// bytes.
 //
 // # How a policy sees the data
 //

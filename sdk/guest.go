@@ -9,33 +9,39 @@ import (
 // Guest drives one policy through one run on the carrier's side of the binary
 // interface: its methods are the exported functions.
 type Guest struct {
-	policy any
-	host   Host
-	setup  *Setup
-	round  *Round
+	policies []Policy
+	policy   any
+	host     Host
+	setup    *Setup
+	round    *Round
 
 	combined []float32 // EmitCombined's head, then rows
 }
 
-// NewGuest makes the policy.
-func NewGuest(policy Policy, host Host) *Guest {
-	g := &Guest{host: host}
-	if policy.Ensemble != nil {
-		g.policy = policy.Ensemble()
-	} else {
-		g.policy = policy.Selection()
-	}
-	return g
+// NewGuest makes a guest of a plugin with these policies.
+func NewGuest(policies []Policy, host Host) *Guest {
+	return &Guest{policies: policies, host: host}
 }
 
-// Configure is upl_configure.
+// Configure is upl_configure: it makes the policy that the configuration names.
 func (g *Guest) Configure() (err error) {
 	defer recovered(&err)
 	if g.setup, err = newSetup(g.host); err != nil {
 		return err
 	}
 	g.round = &Round{Setup: g.setup}
-	return g.policy.(interface{ Configure(*Setup) error }).Configure(g.setup)
+	for _, policy := range g.policies {
+		switch {
+		case policy.Name != g.setup.policy:
+			continue
+		case policy.Ensemble != nil:
+			g.policy = policy.Ensemble()
+		default:
+			g.policy = policy.Selection()
+		}
+		return g.policy.(interface{ Configure(*Setup) error }).Configure(g.setup)
+	}
+	return &Error{CodeConfig, "there is no policy " + strconv.Quote(g.setup.policy) + " in this plugin"}
 }
 
 // BeginRound is upl_begin_round: whether the policy is to see the round's batches.

@@ -37,7 +37,7 @@ type RoundEnder interface {
 	EndRound(*Round) (another bool, err error)
 }
 
-// Policy declares a policy: what a plugin lists in [Serve].
+// Policy declares a policy: what a plugin lists in its call of serve.Policies.
 type Policy struct {
 	Name    string // lower case letters, digits and hyphens
 	Version string // semantic version
@@ -66,18 +66,12 @@ func (p Policy) Kind() Kind {
 	return KindSelection
 }
 
-// Plugin is what one module holds.
-type Plugin struct{ policies []Policy }
-
-// Policies lists them in the order of [Serve].
-func (p *Plugin) Policies() []Policy { return p.policies }
-
-// Describe is the JSON by which a plugin describes itself to its host:
+// Describe is the JSON by which a plugin describes its policies to its host:
 // {"policies": [{"name", "version", "kind", "summary", "needs": {"views",
 // "rounds"}, "parameters"}]}.
-func (p *Plugin) Describe() []byte {
+func Describe(policies ...Policy) []byte {
 	b := []byte(`{"policies":[`)
-	for i, policy := range p.policies {
+	for i, policy := range policies {
 		if i > 0 {
 			b = append(b, ',')
 		}

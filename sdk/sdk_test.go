@@ -73,7 +73,7 @@ func TestDocument(t *testing.T) {
 }
 
 func TestDescribe(t *testing.T) {
-	plugin := Serve(
+	described := Describe(
 		Policy{Name: "a", Version: "1.0.0", Summary: "quoted \"and\"\n\u2028", Needs: []ViewKind{ViewStats, ViewClassTopK}, Rounds: true},
 		Policy{Name: "b", Parameters: `{"type": "object"}`, Ensemble: func() Combiner { return nil }},
 	)
@@ -87,8 +87,8 @@ func TestDescribe(t *testing.T) {
 		Parameters map[string]any
 	}
 	var got struct{ Policies []policy }
-	if err := json.Unmarshal(plugin.Describe(), &got); err != nil {
-		t.Fatalf("%v: %s", err, plugin.Describe())
+	if err := json.Unmarshal(described, &got); err != nil {
+		t.Fatalf("%v: %s", err, described)
 	}
 	a, b := got.Policies[0], got.Policies[1]
 	if a.Summary != "quoted \"and\"\n\u2028" || a.Kind != KindSelection || strings.Join(a.Needs.Views, " ") != "stats class_top_k" || !a.Needs.Rounds {

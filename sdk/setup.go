@@ -16,6 +16,7 @@ type Setup struct {
 	Prior       []float64 // C; empty unless the configuration gives one
 	FeatureDims []int     // M: D of each model; empty unless features are granted
 
+	policy string // the name of the one that is to run
 	params object
 	views
 }
@@ -35,6 +36,8 @@ func newSetup(host Host) (*Setup, error) {
 	}
 	s := &Setup{Dataset: dataset, views: views{host: host}}
 	config, _ := parsed.(object)
+	policy, _ := config.get("policy")
+	s.policy, _ = policy.(string)
 	params, _ := config.get("params")
 	s.params, _ = params.(object)
 	sizes, _ := config.get("dataset")

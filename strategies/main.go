@@ -5,7 +5,7 @@
 package main
 
 import (
-	"github.com/upl-host/upl-host/sdk"
+	"github.com/upl-host/upl-host/sdk/serve"
 
 	"github.com/upl-host/upl-host/strategies/ensemble/mean"
 	"github.com/upl-host/upl-host/strategies/ensemble/single"
@@ -13,7 +13,7 @@ import (
 	"github.com/upl-host/upl-host/strategies/selection/topk"
 )
 
-var plugin = sdk.Serve(
+var plugin = serve.Policies(
 	topk.Policy,
 	threshold.Policy,
 	mean.Policy,

@@ -105,7 +105,7 @@ func bothCombined(t *testing.T, name string, in plugins.Input) ([]float32, plugi
 }
 
 func policyNamed(name string) sdk.Policy {
-	for _, p := range plugin.Policies() {
+	for _, p := range plugin.List() {
 		if p.Name == name {
 			return p
 		}

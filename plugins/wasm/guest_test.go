@@ -52,7 +52,7 @@ func TestGoGuest(t *testing.T) {
 		in.Limits = session.Limits{Memory: 16 << 20, Call: 5 * time.Second, Output: 64 << 10}
 		for _, p := range policies {
 			if p.Name == name {
-				return m.Select(t.Context(), p, in)
+				return session.Select(t.Context(), p, in, session.On(m, p, in.Limits))
 			}
 		}
 		t.Fatalf("no policy %s", name)
@@ -148,7 +148,8 @@ func wholeContract(t *testing.T, m *wasm.Module, policies []session.Description)
 		Takes:         []sdk.EmitKind{sdk.EmitSoft, sdk.EmitCandidates, sdk.EmitDrop},
 		NextRound:     func(context.Context, session.Selection) (session.Learnt, error) { return session.Learnt{}, nil },
 	}
-	got, err := m.Select(t.Context(), policies[len(policies)-1], in)
+	last := policies[len(policies)-1]
+	got, err := session.Select(t.Context(), last, in, session.On(m, last, in.Limits))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,7 +43,7 @@ func run(ctx context.Context, code []byte, in session.Input) (_ session.Selectio
 	if err != nil {
 		return session.Selection{}, err
 	}
-	return m.Select(ctx, policies[0], in)
+	return session.Select(ctx, policies[0], in, session.On(m, policies[0], in.Limits))
 }
 
 // inEnd is a guest whose upl_end_round runs code that leaves an i32.

@@ -55,7 +55,7 @@ func (m *Module) instantiate(ctx context.Context, host sdk.Host, limits session.
 			err = refused("it cannot be started: %v", fault)
 		}
 		if err != nil {
-			i.close()
+			i.Close()
 		}
 	}()
 	ctx = experimental.WithMemoryAllocator(i.in(ctx), i.memory)
@@ -97,8 +97,9 @@ func (i *instance) in(ctx context.Context) context.Context {
 	return context.WithValue(ctx, instanceKey{}, i)
 }
 
-func (i *instance) close() {
-	if i != nil && i.module != nil {
+// Close frees the instance's memory.
+func (i *instance) Close() {
+	if i.module != nil {
 		_ = i.module.Close(context.Background()) // frees memory; there is nothing to lose
 	}
 }

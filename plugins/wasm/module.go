@@ -171,7 +171,7 @@ func (m *Module) Describe(ctx context.Context) ([]session.Description, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer i.close()
+	defer i.Close()
 	if err := i.call(ctx, name); err != nil {
 		return nil, err
 	}
@@ -181,28 +181,14 @@ func (m *Module) Describe(ctx context.Context) ([]session.Description, error) {
 	return session.ParseDescriptions(i.manifest)
 }
 
-// Select runs a selection policy of the module, as session.Select does.
-func (m *Module) Select(ctx context.Context, policy session.Description, in session.Input) (session.Selection, error) {
-	if err := m.require("upl_end_round"); err != nil {
-		return session.Selection{}, err
+// Start makes an instance for a run of one of the module's policies.
+func (m *Module) Start(ctx context.Context, host sdk.Host, policy session.Description, limits session.Limits) (session.Guest, error) {
+	needed := "upl_end_round"
+	if policy.Kind == sdk.KindEnsemble {
+		needed = "upl_combine"
 	}
-	var i *instance
-	defer func() { i.close() }()
-	return session.Select(ctx, policy, in, func(ctx context.Context, host sdk.Host) (_ session.Guest, err error) {
-		i, err = m.instantiate(ctx, host, in.Limits)
-		return i, err
-	})
-}
-
-// Combine runs an ensemble policy of the module, as session.Combine does.
-func (m *Module) Combine(ctx context.Context, policy session.Description, in session.Input, emit func(first int, rows []float32) error) (session.Record, error) {
-	if err := m.require("upl_combine"); err != nil {
-		return session.Record{}, err
+	if err := m.require(needed); err != nil {
+		return nil, err
 	}
-	var i *instance
-	defer func() { i.close() }()
-	return session.Combine(ctx, policy, in, emit, func(ctx context.Context, host sdk.Host) (_ session.Guest, err error) {
-		i, err = m.instantiate(ctx, host, in.Limits)
-		return i, err
-	})
+	return m.instantiate(ctx, host, limits)
 }

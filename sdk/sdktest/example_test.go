@@ -59,7 +59,7 @@ func (m *margin) EndRound(r *sdk.Round) (bool, error) {
 }
 
 // A policy, and a test of it. Its plugin is a main package with
-// var plugin = sdk.Serve(decided) and func main() { plugin.Main() }.
+// var plugin = serve.Policies(decided) and func main() { plugin.Main() }.
 func Example() {
 	p := sdktest.Matrix{C: 2, Values: []float32{
 		0.9, 0.1,

@@ -47,7 +47,7 @@ func Select(ctx context.Context, policy sdk.Policy, in session.Input) (session.S
 	if err != nil {
 		return session.Selection{}, err
 	}
-	return session.Select(ctx, description, in, starter(policy))
+	return session.Select(ctx, description, in, session.InProcess(policy))
 }
 
 // Combine runs an ensemble policy; the result is N x C.
@@ -60,13 +60,13 @@ func Combine(ctx context.Context, policy sdk.Policy, in session.Input) ([]float3
 	record, err := session.Combine(ctx, description, in, func(_ int, rows []float32) error {
 		combined = append(combined, rows...)
 		return nil
-	}, starter(policy))
+	}, session.InProcess(policy))
 	return combined, record, err
 }
 
 // Describe is what the host learns of a policy, read as the host reads it.
 func Describe(policy sdk.Policy) (session.Description, error) {
-	text := sdk.Serve(policy).Describe()
+	text := sdk.Describe(policy)
 	if !json.Valid(text) {
 		return session.Description{}, fmt.Errorf("policy %s: its description is not JSON; its Parameters, most likely: %s", policy.Name, text)
 	}
@@ -75,44 +75,4 @@ func Describe(policy sdk.Policy) (session.Description, error) {
 		return session.Description{}, err
 	}
 	return descriptions[0], nil
-}
-
-func starter(policy sdk.Policy) session.Start {
-	return func(_ context.Context, host sdk.Host) (session.Guest, error) {
-		return guest{sdk.NewGuest(policy, host)}, nil
-	}
-}
-
-// guest calls a policy in this process.
-type guest struct{ *sdk.Guest }
-
-func (g guest) Configure(context.Context) error {
-	return failure("upl_configure", g.Guest.Configure())
-}
-
-func (g guest) BeginRound(_ context.Context, round int) (bool, error) {
-	observe, err := g.Guest.BeginRound(round)
-	return observe, failure("upl_begin_round", err)
-}
-
-func (g guest) Observe(_ context.Context, first, rows int) error {
-	return failure("upl_observe", g.Guest.Observe(first, rows))
-}
-
-func (g guest) EndRound(_ context.Context, round int) (bool, error) {
-	another, err := g.Guest.EndRound(round)
-	return another, failure("upl_end_round", err)
-}
-
-func (g guest) Combine(_ context.Context, first, rows int) error {
-	return failure("upl_combine", g.Guest.Combine(first, rows))
-}
-
-// failure is a policy's error as it reaches the host over any carrier.
-func failure(call string, err error) error {
-	if err == nil {
-		return nil
-	}
-	code, message := sdk.CodeOf(err)
-	return &session.GuestError{Call: call, Code: code, Message: message}
 }

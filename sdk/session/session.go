@@ -21,6 +21,8 @@ type Guest interface {
 	Observe(ctx context.Context, first, rows int) error
 	EndRound(ctx context.Context, round int) (another bool, err error)
 	Combine(ctx context.Context, first, rows int) error
+	// Close ends the guest, also one that hangs; nothing is called after it.
+	Close()
 }
 
 // Start makes the guest of a run. The guest uses host only within its calls.
@@ -53,8 +55,8 @@ func Select(ctx context.Context, policy Description, in Input, start Start) (Sel
 	if err != nil {
 		return Selection{}, err
 	}
-	_, err = r.rounds(ctx, start)
-	if err != nil {
+	defer r.close()
+	if err := r.rounds(ctx, start); err != nil {
 		return Selection{Record: r.record}, err
 	}
 	return r.emission.selection(r.record), nil
@@ -67,14 +69,14 @@ func Combine(ctx context.Context, policy Description, in Input, emit func(first 
 	if err != nil {
 		return Record{}, err
 	}
-	guest, err := r.rounds(ctx, start)
-	if err != nil {
+	defer r.close()
+	if err := r.rounds(ctx, start); err != nil {
 		return r.record, err
 	}
 	r.output = make([]float32, int(r.dataset.BatchRows)*r.classes)
 	err = r.pass(ctx, nil, func(b *batch) error {
 		r.stage, r.current, r.combined = combining, b, 0
-		err := r.call(ctx, "upl_combine", func(ctx context.Context) error { return guest.Combine(ctx, b.first, b.rows) })
+		err := r.call(ctx, "upl_combine", func(ctx context.Context) error { return r.guest.Combine(ctx, b.first, b.rows) })
 		if err != nil {
 			return err
 		}
@@ -101,6 +103,7 @@ const (
 // run is one policy over one data set.
 type run struct {
 	policy  *Description
+	guest   Guest // nil before its start
 	in      *Input
 	limits  Limits
 	dataset sdk.Dataset
@@ -163,40 +166,48 @@ func (r *run) reseed() {
 }
 
 // rounds configures the guest and runs it until it asks for no other round.
-func (r *run) rounds(ctx context.Context, start Start) (Guest, error) {
-	var guest Guest
-	err := r.call(ctx, "start", func(ctx context.Context) (err error) {
-		guest, err = start(ctx, r)
+func (r *run) rounds(ctx context.Context, start Start) error {
+	err := r.call(ctx, "start", func(ctx context.Context) error {
+		guest, err := start(ctx, r)
+		if err == nil {
+			r.guest = guest
+		}
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	r.stage = configuring
-	if err := r.call(ctx, "upl_configure", guest.Configure); err != nil {
-		return nil, err
+	if err := r.call(ctx, "upl_configure", r.guest.Configure); err != nil {
+		return err
 	}
 	for another := true; another; r.round++ {
 		if r.round > 0 && !r.policy.Needs.Rounds {
-			return nil, &ProtocolError{"it asks for another round without having declared that it needs rounds"}
+			return &ProtocolError{"it asks for another round without having declared that it needs rounds"}
 		}
 		if r.round == int(r.dataset.MaxRounds) {
-			return nil, &LimitError{Limit: LimitRounds, Detail: fmt.Sprintf("not done after %d rounds", r.round)}
+			return &LimitError{Limit: LimitRounds, Detail: fmt.Sprintf("not done after %d rounds", r.round)}
 		}
-		if another, err = r.oneRound(ctx, guest); err != nil {
-			return nil, err
+		if another, err = r.oneRound(ctx); err != nil {
+			return err
 		}
 		r.record.Rounds++
 		if another {
 			if err := r.learn(ctx); err != nil {
-				return nil, err
+				return err
 			}
 		}
 	}
-	return guest, nil
+	return nil
 }
 
-func (r *run) oneRound(ctx context.Context, guest Guest) (another bool, err error) {
+func (r *run) close() {
+	if r.guest != nil {
+		r.guest.Close()
+	}
+}
+
+func (r *run) oneRound(ctx context.Context) (another bool, err error) {
 	r.dataset.Round = uint32(r.round)
 	r.reseed()
 	r.emission, r.gathered = emission{}, 0
@@ -204,7 +215,7 @@ func (r *run) oneRound(ctx context.Context, guest Guest) (another bool, err erro
 	r.stage = beginning
 	var observes bool
 	err = r.call(ctx, "upl_begin_round", func(ctx context.Context) (err error) {
-		observes, err = guest.BeginRound(ctx, r.round)
+		observes, err = r.guest.BeginRound(ctx, r.round)
 		return err
 	})
 	if err != nil {
@@ -217,7 +228,7 @@ func (r *run) oneRound(ctx context.Context, guest Guest) (another bool, err erro
 				return nil
 			}
 			r.stage, r.current = observing, b
-			return r.call(ctx, "upl_observe", func(ctx context.Context) error { return guest.Observe(ctx, b.first, b.rows) })
+			return r.call(ctx, "upl_observe", func(ctx context.Context) error { return r.guest.Observe(ctx, b.first, b.rows) })
 		})
 		if err != nil {
 			return false, err
@@ -225,7 +236,7 @@ func (r *run) oneRound(ctx context.Context, guest Guest) (another bool, err erro
 	}
 	r.stage, r.current = ending, nil
 	err = r.call(ctx, "upl_end_round", func(ctx context.Context) (err error) {
-		another, err = guest.EndRound(ctx, r.round)
+		another, err = r.guest.EndRound(ctx, r.round)
 		return err
 	})
 	if err != nil {

@@ -57,6 +57,8 @@ func (g *guest) EndRound(_ context.Context, round int) (bool, error) {
 	return g.end(g.host, round)
 }
 
+func (*guest) Close() {}
+
 func (g *guest) Combine(_ context.Context, first, rows int) error {
 	return g.combine(g.host, first, rows)
 }

@@ -1,8 +1,8 @@
 // Command margin is a plugin for upl-host with one policy, top-k-margin.
 package main
 
-import "github.com/upl-host/upl-host/sdk"
+import "github.com/upl-host/upl-host/sdk/serve"
 
-var plugin = sdk.Serve(policy)
+var plugin = serve.Policies(policy)
 
 func main() { plugin.Main() }

@@ -10,9 +10,10 @@ import (
 	"time"
 
 	"github.com/upl-host/upl-host/sdk"
+	"github.com/upl-host/upl-host/sdk/serve"
 )
 
-var plugin = sdk.Serve(
+var plugin = serve.Policies(
 	selection("panics", func(*sdk.Round) error { panic("on purpose") }),
 	selection("indexes", func(r *sdk.Round) error { return r.Emit(make([]sdk.Label, 1)[r.Rows]) }),
 	selection("allocates", allocates),

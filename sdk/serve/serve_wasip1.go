@@ -1,22 +1,19 @@
-package sdk
+package serve
 
 import (
-	"strconv"
 	"unsafe"
+
+	"github.com/upl-host/upl-host/sdk"
 )
 
 // served and running are the module's own state: exported functions have no
 // receiver. An instance runs one policy, once.
 var (
 	served  *Plugin
-	running *Guest
+	running *sdk.Guest
 )
 
-// Serve lists the policies of a module: the one place that says what it holds.
-func Serve(policies ...Policy) *Plugin {
-	served = &Plugin{policies}
-	return served
-}
+func (p *Plugin) register() { served = p }
 
 // Main is for the other carriers; a WASM module is called through its exports.
 func (p *Plugin) Main() {}
@@ -54,7 +51,7 @@ func hostRandom(ptr unsafe.Pointer, length int32) int32
 //go:wasmimport upl_v1 fail
 func hostFail(code int32, ptr unsafe.Pointer, length int32) int32
 
-// imports is the Host of a WASM module.
+// imports is the sdk.Host of a WASM module.
 type imports struct{}
 
 func pointer(b []byte) (unsafe.Pointer, int32) {
@@ -63,7 +60,7 @@ func pointer(b []byte) (unsafe.Pointer, int32) {
 
 func check(result int32) error {
 	if result < 0 {
-		return &Error{Code: Code(result)}
+		return &sdk.Error{Code: sdk.Code(result)}
 	}
 	return nil
 }
@@ -77,13 +74,13 @@ func (imports) Config() ([]byte, error) {
 	return b, check(hostConfig(pointer(b)))
 }
 
-func (imports) Dataset() (Dataset, error) {
-	var d Dataset
-	return d, check(hostDataset(unsafe.Pointer(&d), SizeDataset))
+func (imports) Dataset() (sdk.Dataset, error) {
+	var d sdk.Dataset
+	return d, check(hostDataset(unsafe.Pointer(&d), sdk.SizeDataset))
 }
 
-func (imports) OpenView(spec ViewSpec) (int32, error) {
-	handle := hostOpenView(unsafe.Pointer(&spec), SizeViewSpec)
+func (imports) OpenView(spec sdk.ViewSpec) (int32, error) {
+	handle := hostOpenView(unsafe.Pointer(&spec), sdk.SizeViewSpec)
 	return handle, check(handle)
 }
 
@@ -93,14 +90,14 @@ func (imports) ReadView(handle int32, first int64, n int32, dst []byte) (int, er
 	return int(size), check(size)
 }
 
-func (imports) Emit(kind EmitKind, records []byte) error {
+func (imports) Emit(kind sdk.EmitKind, records []byte) error {
 	ptr, length := pointer(records)
 	return check(hostEmit(int32(kind), ptr, length))
 }
 
-func (imports) LogEnabled(level Level) bool { return hostLogEnabled(int32(level)) > 0 }
+func (imports) LogEnabled(level sdk.Level) bool { return hostLogEnabled(int32(level)) > 0 }
 
-func (imports) Log(level Level, message string) error {
+func (imports) Log(level sdk.Level, message string) error {
 	return check(hostLog(int32(level), unsafe.Pointer(unsafe.StringData(message)), int32(len(message))))
 }
 
@@ -111,50 +108,29 @@ func (imports) Metric(name string, x float64) error {
 func (imports) Random(dst []byte) error { return check(hostRandom(pointer(dst))) }
 
 //go:wasmexport upl_abi_version
-func abiVersion() int32 { return ABIVersion }
+func abiVersion() int32 { return sdk.ABIVersion }
 
 //go:wasmexport upl_describe
 func describe() int32 {
 	if served == nil {
-		return int32(CodeState)
+		return int32(sdk.CodeState)
 	}
-	return hostManifest(pointer(served.Describe()))
+	return hostManifest(pointer(sdk.Describe(served.policies...)))
 }
 
 //go:wasmexport upl_configure
 func configure() int32 {
-	name, err := policyName()
-	if err != nil {
-		return failed(err)
+	if served == nil {
+		return int32(sdk.CodeState)
 	}
-	for _, policy := range served.policies {
-		if policy.Name == name {
-			running = NewGuest(policy, imports{})
-			return failed(running.Configure())
-		}
-	}
-	return failed(&Error{CodeConfig, "there is no policy " + strconv.Quote(name) + " in this plugin"})
-}
-
-func policyName() (string, error) {
-	text, err := imports{}.Config()
-	if err != nil {
-		return "", err
-	}
-	config, err := parseJSON(text)
-	if err != nil {
-		return "", err
-	}
-	o, _ := config.(object)
-	v, _ := o.get("policy")
-	name, _ := v.(string)
-	return name, nil
+	running = sdk.NewGuest(served.policies, imports{})
+	return failed(running.Configure())
 }
 
 //go:wasmexport upl_begin_round
 func beginRound(round int32) int32 {
 	if running == nil {
-		return int32(CodeState)
+		return int32(sdk.CodeState)
 	}
 	observe, err := running.BeginRound(int(round))
 	if err == nil && !observe {
@@ -166,7 +142,7 @@ func beginRound(round int32) int32 {
 //go:wasmexport upl_observe
 func observe(first int64, rows int32) int32 {
 	if running == nil {
-		return int32(CodeState)
+		return int32(sdk.CodeState)
 	}
 	return failed(running.Observe(int(first), int(rows)))
 }
@@ -174,7 +150,7 @@ func observe(first int64, rows int32) int32 {
 //go:wasmexport upl_end_round
 func endRound(round int32) int32 {
 	if running == nil {
-		return int32(CodeState)
+		return int32(sdk.CodeState)
 	}
 	another, err := running.EndRound(int(round))
 	if err == nil && another {
@@ -186,7 +162,7 @@ func endRound(round int32) int32 {
 //go:wasmexport upl_combine
 func combine(first int64, rows int32) int32 {
 	if running == nil {
-		return int32(CodeState)
+		return int32(sdk.CodeState)
 	}
 	return failed(running.Combine(int(first), int(rows)))
 }
@@ -196,7 +172,7 @@ func failed(err error) int32 {
 	if err == nil {
 		return 0
 	}
-	code, message := CodeOf(err)
+	code, message := sdk.CodeOf(err)
 	hostFail(int32(code), unsafe.Pointer(unsafe.StringData(message)), int32(len(message)))
 	return int32(code)
 }

@@ -1,0 +1,152 @@
+package wire
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/upl-host/upl-host/sdk"
+	"github.com/upl-host/upl-host/sdk/session"
+)
+
+// quiet is a log of go-plugin's own troubles alone.
+func quiet() hclog.Logger {
+	return hclog.New(&hclog.LoggerOptions{Level: hclog.Error, Output: os.Stderr})
+}
+
+// policiesServer is the plugin's side of the service.
+type policiesServer struct {
+	UnimplementedPoliciesServer
+	backend Backend
+}
+
+// Describe says which policies there are.
+func (s *policiesServer) Describe(ctx context.Context, _ *DescribeRequest) (*DescribeResponse, error) {
+	manifest, err := s.backend.Describe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &DescribeResponse{AbiVersion: sdk.ABIVersion, Manifest: manifest}, nil
+}
+
+// Run is one run of one policy: this goroutine does what the host calls for.
+func (s *policiesServer) Run(stream Policies_RunServer) error {
+	message, err := stream.Recv()
+	if err != nil {
+		return ended(err)
+	}
+	start := message.GetStart()
+	if start == nil {
+		return errors.New("the host did not begin with Start")
+	}
+	host := &remote{stream: stream, config: start.Config, memoryLimit: start.MemoryLimit}
+	if _, err := binary.Decode(start.Dataset, binary.LittleEndian, &host.dataset); err != nil {
+		return fmt.Errorf("upl_dataset: %w", err)
+	}
+	defer host.close()
+	guest, err := s.backend.Start(stream.Context(), host)
+	if err != nil {
+		// There is no call to return it from yet: the first one fails.
+		guest = failing{err}
+	}
+	defer guest.Close()
+	for {
+		message, err := stream.Recv()
+		if err != nil {
+			return ended(err)
+		}
+		call := message.GetCall()
+		if call == nil {
+			return fmt.Errorf("the host sent %T where it calls", message.Message)
+		}
+		if err := host.enter(call); err != nil {
+			return err
+		}
+		result := perform(stream.Context(), guest, call)
+		if err := stream.Send(&PluginMessage{Message: &PluginMessage_Returned{Returned: result}}); err != nil {
+			return ended(err)
+		}
+	}
+}
+
+// ended is nil where the host has simply ended the run.
+func ended(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+func perform(ctx context.Context, guest session.Guest, call *Call) *Return {
+	var yes bool
+	var err error
+	switch call.Function {
+	case Function_CONFIGURE:
+		err = guest.Configure(ctx)
+	case Function_BEGIN_ROUND:
+		// 1 says that no batches are wanted.
+		yes, err = guest.BeginRound(ctx, int(call.Round))
+		yes = !yes
+	case Function_OBSERVE:
+		err = guest.Observe(ctx, int(call.First), int(call.Rows))
+	case Function_END_ROUND:
+		yes, err = guest.EndRound(ctx, int(call.Round))
+	case Function_COMBINE:
+		err = guest.Combine(ctx, int(call.First), int(call.Rows))
+	default:
+		err = &sdk.Error{Code: sdk.CodeNotSupported, Message: fmt.Sprintf("function %v", call.Function)}
+	}
+	switch {
+	case err != nil:
+		return returned(err)
+	case yes:
+		return &Return{Result: 1}
+	}
+	return &Return{}
+}
+
+// returned is an error on its way to the host.
+func returned(err error) *Return {
+	var guest *session.GuestError
+	var trap *session.TrapError
+	var limit *session.LimitError
+	var protocol *session.ProtocolError
+	r := &Return{Result: int32(sdk.CodeInternal), Message: err.Error()}
+	switch {
+	case errors.As(err, &guest):
+		r.Result, r.Message = int32(guest.Code), guest.Message
+	case errors.As(err, &limit):
+		r.Fault = &Fault{Kind: Fault_LIMIT, Limit: limit.Limit, Reason: limit.Detail}
+	case errors.As(err, &trap):
+		r.Fault = &Fault{Kind: Fault_TRAP, Call: trap.Call, Reason: trap.Reason, Stack: trap.Stack, Output: trap.Output}
+	case errors.As(err, &protocol):
+		r.Fault = &Fault{Kind: Fault_PROTOCOL, Reason: protocol.Message}
+	}
+	return r
+}
+
+// Error is a fault as the typed error that it was.
+func (f *Fault) Error() error {
+	switch f.Kind {
+	case Fault_LIMIT:
+		return &session.LimitError{Limit: f.Limit, Detail: f.Reason}
+	case Fault_PROTOCOL:
+		return &session.ProtocolError{Message: f.Reason}
+	}
+	return &session.TrapError{Call: f.Call, Reason: f.Reason, Stack: f.Stack, Output: f.Output}
+}
+
+// failing is a guest that could not be started.
+type failing struct{ err error }
+
+func (f failing) Configure(context.Context) error               { return f.err }
+func (f failing) BeginRound(context.Context, int) (bool, error) { return false, f.err }
+func (f failing) Observe(context.Context, int, int) error       { return f.err }
+func (f failing) EndRound(context.Context, int) (bool, error)   { return false, f.err }
+func (f failing) Combine(context.Context, int, int) error       { return f.err }
+func (failing) Close()                                          {}
