@@ -163,16 +163,10 @@ func openView(c *call) int32 {
 		return int32(sdk.CodeState)
 	case !ok:
 		return int32(sdk.CodeRange)
-	case len(b) < sdk.SizeViewSpec || binary.LittleEndian.Uint32(b) != uint32(len(b)):
-		return int32(sdk.CodeInvalid)
 	}
-	// A longer specification is a later version's: fine, if it asks for no more.
-	if slices.ContainsFunc(b[sdk.SizeViewSpec:], func(x byte) bool { return x != 0 }) {
-		return int32(sdk.CodeNotSupported)
-	}
-	var spec sdk.ViewSpec
-	if _, err := binary.Decode(b, binary.LittleEndian, &spec); err != nil {
-		return int32(sdk.CodeInvalid)
+	spec, err := sdk.DecodeViewSpec(b)
+	if err != nil {
+		return answer(0, err)
 	}
 	handle, err := c.host.OpenView(spec)
 	return answer(int(handle), err)
@@ -248,6 +242,6 @@ func fail(c *call) int32 {
 	if !ok {
 		return int32(sdk.CodeRange)
 	}
-	c.detail = failure{sdk.Code(c.i32(0)), printable(message[:min(len(message), most)])}
+	c.detail = failure{sdk.Code(c.i32(0)), session.Printable(string(message[:min(len(message), most)]))}
 	return 0
 }

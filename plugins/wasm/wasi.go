@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strings"
-	"unicode"
 
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/sys"
@@ -208,17 +207,7 @@ func (i *instance) flush() error {
 
 func (o *output) tail() string {
 	last := o.last[max(len(o.last)-maxTail, 0):]
-	return strings.TrimSpace(printable(last))
-}
-
-// printable is a guest's text without what could steer a terminal.
-func printable(text []byte) string {
-	return strings.Map(func(c rune) rune {
-		if unicode.IsControl(c) && c != '\n' && c != '\t' {
-			return ' '
-		}
-		return c
-	}, strings.ToValidUTF8(string(text), "\uFFFD"))
+	return strings.TrimSpace(session.Printable(string(last)))
 }
 
 var _ session.Guest = (*instance)(nil)

@@ -43,17 +43,22 @@ func (r *run) take(bytes int) error {
 // LogEnabled is log_enabled.
 func (r *run) LogEnabled(sdk.Level) bool { return true }
 
+// Printable is a guest's text without what could steer a terminal.
+func Printable(text string) string {
+	return strings.Map(func(c rune) rune {
+		if unicode.IsControl(c) && c != '\n' && c != '\t' {
+			return ' '
+		}
+		return c
+	}, strings.ToValidUTF8(text, "\uFFFD"))
+}
+
 // Log is log. Control characters, which could steer a terminal, become spaces.
 func (r *run) Log(level sdk.Level, message string) error {
 	if err := r.take(len(message)); err != nil {
 		return err
 	}
-	text := strings.Map(func(c rune) rune {
-		if unicode.IsControl(c) && c != '\n' && c != '\t' {
-			return ' '
-		}
-		return c
-	}, strings.ToValidUTF8(message, "\uFFFD"))
+	text := Printable(message)
 	level = min(max(level, sdk.LevelDebug), sdk.LevelError)
 	r.record.Log = append(r.record.Log, Line{level, r.round, strings.TrimRight(text, "\n")})
 	return nil

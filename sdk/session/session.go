@@ -21,7 +21,8 @@ type Guest interface {
 	Observe(ctx context.Context, first, rows int) error
 	EndRound(ctx context.Context, round int) (another bool, err error)
 	Combine(ctx context.Context, first, rows int) error
-	// Close ends the guest, also one that hangs; nothing is called after it.
+	// Close ends the guest, also one that hangs; nothing is called after it. It may
+	// still log what the guest had to say.
 	Close()
 }
 
@@ -55,8 +56,9 @@ func Select(ctx context.Context, policy Description, in Input, start Start) (Sel
 	if err != nil {
 		return Selection{}, err
 	}
-	defer r.close()
-	if err := r.rounds(ctx, start); err != nil {
+	err = r.rounds(ctx, start)
+	r.close()
+	if err != nil {
 		return Selection{Record: r.record}, err
 	}
 	return r.emission.selection(r.record), nil
@@ -69,12 +71,17 @@ func Combine(ctx context.Context, policy Description, in Input, emit func(first 
 	if err != nil {
 		return Record{}, err
 	}
-	defer r.close()
-	if err := r.rounds(ctx, start); err != nil {
-		return r.record, err
+	if err = r.rounds(ctx, start); err == nil {
+		err = r.combine(ctx, emit)
 	}
+	r.close()
+	return r.record, err
+}
+
+// combine has the guest make each batch of the result.
+func (r *run) combine(ctx context.Context, emit func(first int, rows []float32) error) error {
 	r.output = make([]float32, int(r.dataset.BatchRows)*r.classes)
-	err = r.pass(ctx, nil, func(b *batch) error {
+	return r.pass(ctx, nil, func(b *batch) error {
 		r.stage, r.current, r.combined = combining, b, 0
 		err := r.call(ctx, "upl_combine", func(ctx context.Context) error { return r.guest.Combine(ctx, b.first, b.rows) })
 		if err != nil {
@@ -85,7 +92,6 @@ func Combine(ctx context.Context, policy Description, in Input, emit func(first 
 		}
 		return emit(b.first, r.output[:b.rows*r.classes])
 	})
-	return r.record, err
 }
 
 // stage is where in the order of calls a run is.

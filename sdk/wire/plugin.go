@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"errors"
+	"os"
 
 	"github.com/hashicorp/go-plugin"
 	"google.golang.org/grpc"
@@ -25,6 +26,8 @@ type Service struct {
 	plugin.NetRPCUnsupportedPlugin
 	// Backend is behind a plugin's side; nil on the host's.
 	Backend Backend
+	// Output is where what the policies print goes.
+	Output *os.File
 }
 
 // GRPCServer registers the plugin's side.
@@ -32,7 +35,7 @@ func (s *Service) GRPCServer(_ *plugin.GRPCBroker, server *grpc.Server) error {
 	if s.Backend == nil {
 		return errors.New("nothing to serve")
 	}
-	RegisterPoliciesServer(server, &policiesServer{backend: s.Backend})
+	RegisterPoliciesServer(server, &policiesServer{backend: s.Backend, output: s.Output})
 	return nil
 }
 
@@ -50,11 +53,12 @@ type Backend interface {
 }
 
 // Serve serves the plugin's side until the host ends it, then exits. Standard
-// output is the host's from here on.
+// output is the host's from here on: what policies print goes to standard error.
 func Serve(backend Backend) {
+	output := os.Stderr
 	plugin.Serve(&plugin.ServeConfig{
 		HandshakeConfig: Handshake,
-		Plugins:         plugin.PluginSet{Name: &Service{Backend: backend}},
+		Plugins:         plugin.PluginSet{Name: &Service{Backend: backend, Output: output}},
 		Logger:          quiet(),
 		GRPCServer: func(options []grpc.ServerOption) *grpc.Server {
 			return grpc.NewServer(append(options, grpc.MaxRecvMsgSize(MaxMessage), grpc.MaxSendMsgSize(MaxMessage))...)

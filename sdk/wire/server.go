@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 
 	"github.com/hashicorp/go-hclog"
 
@@ -23,10 +24,19 @@ func quiet() hclog.Logger {
 type policiesServer struct {
 	UnimplementedPoliciesServer
 	backend Backend
+	output  *os.File
+	direct  sync.Once
+}
+
+// redirect undoes what go-plugin does to the standard streams: it would carry what
+// is printed over the connection, and lose it when the program crashes.
+func (s *policiesServer) redirect() {
+	s.direct.Do(func() { os.Stdout, os.Stderr = s.output, s.output })
 }
 
 // Describe says which policies there are.
 func (s *policiesServer) Describe(ctx context.Context, _ *DescribeRequest) (*DescribeResponse, error) {
+	s.redirect()
 	manifest, err := s.backend.Describe(ctx)
 	if err != nil {
 		return nil, err
@@ -36,6 +46,7 @@ func (s *policiesServer) Describe(ctx context.Context, _ *DescribeRequest) (*Des
 
 // Run is one run of one policy: this goroutine does what the host calls for.
 func (s *policiesServer) Run(stream Policies_RunServer) error {
+	s.redirect()
 	message, err := stream.Recv()
 	if err != nil {
 		return ended(err)
