@@ -14,7 +14,7 @@ import (
 
 func newPluginCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "plugin", Short: "List and show the policies that can be loaded", Args: cobra.NoArgs}
-	cmd.AddCommand(newPluginListCommand(), newPluginShowCommand())
+	cmd.AddCommand(newPluginListCommand(), newPluginShowCommand(), newPluginIsolatedCommand())
 	return cmd
 }
 

@@ -148,7 +148,7 @@ func (g *guest) call(ctx context.Context, name string, call *wire.Call) (int32, 
 	case err != nil:
 		return 0, g.process.crash(name, err)
 	case returned.Fault != nil:
-		return 0, returned.Fault.Error()
+		return 0, returned.Fault.Err()
 	}
 	if err := g.hear(); err != nil {
 		return 0, err

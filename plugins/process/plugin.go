@@ -85,6 +85,9 @@ func (p *process) describe(ctx context.Context) ([]session.Description, error) {
 		}
 		return nil, p.crash("upl_describe", err)
 	}
+	if response.Fault != nil {
+		return nil, response.Fault.Err()
+	}
 	if v := response.AbiVersion; v>>16 != sdk.ABIVersion>>16 || v&0xffff > sdk.ABIVersion&0xffff {
 		return nil, &session.ProtocolError{Message: fmt.Sprintf("it speaks version %d.%d of the contract, this host %d.%d", v>>16, v&0xffff, sdk.ABIVersion>>16, sdk.ABIVersion&0xffff)}
 	}

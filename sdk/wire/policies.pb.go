@@ -172,6 +172,7 @@ type DescribeResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	AbiVersion    uint32                 `protobuf:"varint,1,opt,name=abi_version,json=abiVersion,proto3" json:"abi_version,omitempty"` // major << 16 | minor
 	Manifest      []byte                 `protobuf:"bytes,2,opt,name=manifest,proto3" json:"manifest,omitempty"`                        // JSON, as of put_manifest
+	Fault         *Fault                 `protobuf:"bytes,3,opt,name=fault,proto3" json:"fault,omitempty"`                              // of a plugin that is a sandbox of its own: why there is no manifest
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -216,6 +217,13 @@ func (x *DescribeResponse) GetAbiVersion() uint32 {
 func (x *DescribeResponse) GetManifest() []byte {
 	if x != nil {
 		return x.Manifest
+	}
+	return nil
+}
+
+func (x *DescribeResponse) GetFault() *Fault {
+	if x != nil {
+		return x.Fault
 	}
 	return nil
 }
@@ -1231,11 +1239,12 @@ var File_policies_proto protoreflect.FileDescriptor
 const file_policies_proto_rawDesc = "" +
 	"\n" +
 	"\x0epolicies.proto\x12\x06upl.v1\"\x11\n" +
-	"\x0fDescribeRequest\"O\n" +
+	"\x0fDescribeRequest\"t\n" +
 	"\x10DescribeResponse\x12\x1f\n" +
 	"\vabi_version\x18\x01 \x01(\rR\n" +
 	"abiVersion\x12\x1a\n" +
-	"\bmanifest\x18\x02 \x01(\fR\bmanifest\"\x8a\x01\n" +
+	"\bmanifest\x18\x02 \x01(\fR\bmanifest\x12#\n" +
+	"\x05fault\x18\x03 \x01(\v2\r.upl.v1.FaultR\x05fault\"\x8a\x01\n" +
 	"\vHostMessage\x12%\n" +
 	"\x05start\x18\x01 \x01(\v2\r.upl.v1.StartH\x00R\x05start\x12\"\n" +
 	"\x04call\x18\x02 \x01(\v2\f.upl.v1.CallH\x00R\x04call\x12%\n" +
@@ -1350,29 +1359,30 @@ var file_policies_proto_goTypes = []any{
 	(*Random)(nil),           // 17: upl.v1.Random
 }
 var file_policies_proto_depIdxs = []int32{
-	5,  // 0: upl.v1.HostMessage.start:type_name -> upl.v1.Start
-	6,  // 1: upl.v1.HostMessage.call:type_name -> upl.v1.Call
-	8,  // 2: upl.v1.HostMessage.reply:type_name -> upl.v1.Reply
-	0,  // 3: upl.v1.Call.function:type_name -> upl.v1.Function
-	7,  // 4: upl.v1.Call.batch:type_name -> upl.v1.Records
-	10, // 5: upl.v1.PluginMessage.returned:type_name -> upl.v1.Return
-	12, // 6: upl.v1.PluginMessage.open_view:type_name -> upl.v1.OpenView
-	13, // 7: upl.v1.PluginMessage.read_view:type_name -> upl.v1.ReadView
-	14, // 8: upl.v1.PluginMessage.emit:type_name -> upl.v1.Emit
-	15, // 9: upl.v1.PluginMessage.log:type_name -> upl.v1.Log
-	16, // 10: upl.v1.PluginMessage.metric:type_name -> upl.v1.Metric
-	17, // 11: upl.v1.PluginMessage.random:type_name -> upl.v1.Random
-	11, // 12: upl.v1.Return.fault:type_name -> upl.v1.Fault
-	1,  // 13: upl.v1.Fault.kind:type_name -> upl.v1.Fault.Kind
-	2,  // 14: upl.v1.Policies.Describe:input_type -> upl.v1.DescribeRequest
-	4,  // 15: upl.v1.Policies.Run:input_type -> upl.v1.HostMessage
-	3,  // 16: upl.v1.Policies.Describe:output_type -> upl.v1.DescribeResponse
-	9,  // 17: upl.v1.Policies.Run:output_type -> upl.v1.PluginMessage
-	16, // [16:18] is the sub-list for method output_type
-	14, // [14:16] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	11, // 0: upl.v1.DescribeResponse.fault:type_name -> upl.v1.Fault
+	5,  // 1: upl.v1.HostMessage.start:type_name -> upl.v1.Start
+	6,  // 2: upl.v1.HostMessage.call:type_name -> upl.v1.Call
+	8,  // 3: upl.v1.HostMessage.reply:type_name -> upl.v1.Reply
+	0,  // 4: upl.v1.Call.function:type_name -> upl.v1.Function
+	7,  // 5: upl.v1.Call.batch:type_name -> upl.v1.Records
+	10, // 6: upl.v1.PluginMessage.returned:type_name -> upl.v1.Return
+	12, // 7: upl.v1.PluginMessage.open_view:type_name -> upl.v1.OpenView
+	13, // 8: upl.v1.PluginMessage.read_view:type_name -> upl.v1.ReadView
+	14, // 9: upl.v1.PluginMessage.emit:type_name -> upl.v1.Emit
+	15, // 10: upl.v1.PluginMessage.log:type_name -> upl.v1.Log
+	16, // 11: upl.v1.PluginMessage.metric:type_name -> upl.v1.Metric
+	17, // 12: upl.v1.PluginMessage.random:type_name -> upl.v1.Random
+	11, // 13: upl.v1.Return.fault:type_name -> upl.v1.Fault
+	1,  // 14: upl.v1.Fault.kind:type_name -> upl.v1.Fault.Kind
+	2,  // 15: upl.v1.Policies.Describe:input_type -> upl.v1.DescribeRequest
+	4,  // 16: upl.v1.Policies.Run:input_type -> upl.v1.HostMessage
+	3,  // 17: upl.v1.Policies.Describe:output_type -> upl.v1.DescribeResponse
+	9,  // 18: upl.v1.Policies.Run:output_type -> upl.v1.PluginMessage
+	17, // [17:19] is the sub-list for method output_type
+	15, // [15:17] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_policies_proto_init() }

@@ -39,6 +39,9 @@ func (s *policiesServer) Describe(ctx context.Context, _ *DescribeRequest) (*Des
 	s.redirect()
 	manifest, err := s.backend.Describe(ctx)
 	if err != nil {
+		if fault := faultOf(err); fault != nil {
+			return &DescribeResponse{AbiVersion: sdk.ABIVersion, Fault: fault}, nil
+		}
 		return nil, err
 	}
 	return &DescribeResponse{AbiVersion: sdk.ABIVersion, Manifest: manifest}, nil
@@ -123,26 +126,32 @@ func perform(ctx context.Context, guest session.Guest, call *Call) *Return {
 
 // returned is an error on its way to the host.
 func returned(err error) *Return {
+	r := &Return{Result: int32(sdk.CodeInternal), Message: err.Error(), Fault: faultOf(err)}
 	var guest *session.GuestError
-	var trap *session.TrapError
-	var limit *session.LimitError
-	var protocol *session.ProtocolError
-	r := &Return{Result: int32(sdk.CodeInternal), Message: err.Error()}
-	switch {
-	case errors.As(err, &guest):
+	if errors.As(err, &guest) {
 		r.Result, r.Message = int32(guest.Code), guest.Message
-	case errors.As(err, &limit):
-		r.Fault = &Fault{Kind: Fault_LIMIT, Limit: limit.Limit, Reason: limit.Detail}
-	case errors.As(err, &trap):
-		r.Fault = &Fault{Kind: Fault_TRAP, Call: trap.Call, Reason: trap.Reason, Stack: trap.Stack, Output: trap.Output}
-	case errors.As(err, &protocol):
-		r.Fault = &Fault{Kind: Fault_PROTOCOL, Reason: protocol.Message}
 	}
 	return r
 }
 
-// Error is a fault as the typed error that it was.
-func (f *Fault) Error() error {
+// faultOf is how a guest within this plugin ended; nil where it did not.
+func faultOf(err error) *Fault {
+	var trap *session.TrapError
+	var limit *session.LimitError
+	var protocol *session.ProtocolError
+	switch {
+	case errors.As(err, &limit):
+		return &Fault{Kind: Fault_LIMIT, Limit: limit.Limit, Reason: limit.Detail}
+	case errors.As(err, &trap):
+		return &Fault{Kind: Fault_TRAP, Call: trap.Call, Reason: trap.Reason, Stack: trap.Stack, Output: trap.Output}
+	case errors.As(err, &protocol):
+		return &Fault{Kind: Fault_PROTOCOL, Reason: protocol.Message}
+	}
+	return nil
+}
+
+// Err is a fault as the typed error that it was.
+func (f *Fault) Err() error {
 	switch f.Kind {
 	case Fault_LIMIT:
 		return &session.LimitError{Limit: f.Limit, Detail: f.Reason}
