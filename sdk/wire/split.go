@@ -57,7 +57,10 @@ func splitCombined(records []byte, size int) (part, rest []byte) {
 	first := binary.LittleEndian.Uint64(records)
 	rows, classes := binary.LittleEndian.Uint32(records[8:]), binary.LittleEndian.Uint32(records[12:])
 	row := 4 * uint64(classes)
-	n := uint32(max(uint64(max(size-sdk.SizeHead, 0))/max(row, 1), 1))
+	if row == 0 {
+		return records, nil
+	}
+	n := uint32(max(uint64(max(size-sdk.SizeHead, 0))/row, 1))
 	if n >= rows || uint64(len(records)-sdk.SizeHead) != row*uint64(rows) {
 		return records, nil
 	}
