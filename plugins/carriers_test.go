@@ -111,8 +111,9 @@ func matrix(rng *rand.Rand, rows, classes int) sdktest.Matrix {
 	return sdktest.Matrix{Values: values, C: classes}
 }
 
-// TestCarriers runs one source as a module, as a program and in this process: what
-// it sees, what becomes of it, and how it fails is the same.
+// TestCarriers runs one source as a module, as a program and in this process, with
+// one thread and with eight: what it sees, what becomes of it, and how it fails is
+// the same.
 func TestCarriers(t *testing.T) {
 	all := carriers(t, "./internal/witness/plugin")
 	for _, size := range [][3]int{{0, 3, 1}, {1, 1, 1}, {7, 3, 2}, {300, 5, 3}, {40, 400, 2}} {
@@ -148,7 +149,9 @@ func compareCarriers(t *testing.T, all map[string]session.Carrier, in plugins.In
 				t.Fatal(err)
 			}
 			in.Params = params
+			in.Threads = 1
 			native := runOn(t, nil, policy, in)
+			in.Threads = 8
 			if fault == "" && native.Error != "" {
 				t.Fatalf("%s of %s: %s", policy.Name, what, native.Error)
 			}

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,11 +13,15 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hashicorp/go-plugin"
+	"google.golang.org/grpc"
+
 	"github.com/upl-host/upl-host/sdk"
 	"github.com/upl-host/upl-host/sdk/serve"
+	"github.com/upl-host/upl-host/sdk/wire"
 )
 
-var plugin = serve.Policies(
+var own = serve.Policies(
 	policy("fine", func(r *sdk.Round) error { return r.Emit(sdk.Label{Row: 0, Class: 1, Weight: 1}) }),
 	policy("panics", func(*sdk.Round) error { panic("on purpose") }),
 	policy("crashes", func(*sdk.Round) error {
@@ -72,8 +77,41 @@ func main() {
 		time.Sleep(time.Hour)
 	case "answers-unproven":
 		_ = os.Unsetenv("PLUGIN_CLIENT_CERT") // a certificate is then neither asked for nor shown
+	case "speaks-2.0":
+		answer(&wire.DescribeResponse{AbiVersion: 2 << 16, Manifest: []byte(`{"policies":[]}`)})
+	case "speaks-1.9":
+		answer(&wire.DescribeResponse{AbiVersion: 1<<16 | 9})
+	case "describes-nothing":
+		answer(&wire.DescribeResponse{AbiVersion: sdk.ABIVersion, Manifest: []byte(`{"policies":`)})
 	}
-	plugin.Main()
+	own.Main()
+}
+
+// answer serves a plugin that has one answer, and cannot run.
+func answer(response *wire.DescribeResponse) {
+	plugin.Serve(&plugin.ServeConfig{
+		HandshakeConfig: wire.Handshake, GRPCServer: plugin.DefaultGRPCServer,
+		Plugins: plugin.PluginSet{wire.Name: &answering{response: response}},
+	})
+}
+
+type answering struct {
+	plugin.NetRPCUnsupportedPlugin
+	wire.UnimplementedPoliciesServer
+	response *wire.DescribeResponse
+}
+
+func (a *answering) GRPCServer(_ *plugin.GRPCBroker, s *grpc.Server) error {
+	wire.RegisterPoliciesServer(s, a)
+	return nil
+}
+
+func (*answering) GRPCClient(context.Context, *plugin.GRPCBroker, *grpc.ClientConn) (any, error) {
+	return nil, errors.New("this is the plugin's side")
+}
+
+func (a *answering) Describe(context.Context, *wire.DescribeRequest) (*wire.DescribeResponse, error) {
+	return a.response, nil
 }
 
 func policy(name string, end func(*sdk.Round) error) sdk.Policy {
