@@ -739,7 +739,7 @@ static void upl_put_number(struct upl_text *t, double x) {
     int exponent = 5;
     while (x >= 1e6) x /= 10, exponent++;
     while (x < 1e5) x *= 10, exponent--;
-    uint32_t n = (uint32_t)(x + 0.5);
+    uint32_t n = (uint32_t)__builtin_rint(x);
     if (n == 1000000) n = 100000, exponent++;
     char digits[6];
     for (int i = 5; i >= 0; i--) digits[i] = (char)('0' + n % 10), n /= 10;
@@ -1069,7 +1069,7 @@ static void upl_put_utf8(struct upl_text *t, uint32_t c) {
         return;
     }
     int more = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-    upl_put(t, (char)(0xf00 >> more | c >> 6 * more));
+    upl_put(t, (char)(0xff80 >> more | c >> 6 * more));
     while (more--) upl_put(t, (char)(0x80 | (c >> 6 * more & 0x3f)));
 }
 
