@@ -57,6 +57,10 @@
 #ifndef UPL_PLUGIN_H
 #define UPL_PLUGIN_H
 
+#if defined(__cplusplus) || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "upl_plugin.h is C11, for machines of WebAssembly's byte order"
+#endif
+
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -605,7 +609,9 @@ UPL_EXPORT("upl_combine") int32_t upl_combine(int64_t first, int32_t rows);
 #if defined(UPL_PLUGIN_IMPLEMENTATION) && !defined(UPL_PLUGIN_IMPLEMENTED)
 #define UPL_PLUGIN_IMPLEMENTED
 
-#pragma STDC FP_CONTRACT OFF
+#ifdef __clang__
+#pragma STDC FP_CONTRACT OFF /* or a machine with fused operations would round otherwise */
+#endif
 
 #ifdef __wasm__
 
@@ -1304,8 +1310,9 @@ static int32_t upl_read_at(upl_view *view, uint64_t first, uint32_t n) {
     const char *name = upl_view_name(view->spec.kind);
     uint64_t start = (uint64_t)view->count * view->record_size, size = (uint64_t)n * view->record_size;
     if (start + size > INT32_MAX || first > INT64_MAX) return upl_check(UPL_CODE_RANGE, "reading view", name);
-    if (start + size > view->capacity) {
-        size_t larger = start + size > 2 * (uint64_t)view->capacity ? (size_t)(start + size) : 2 * view->capacity;
+    if (!view->buffer || start + size > view->capacity) {
+        size_t larger = view->capacity ? 2 * view->capacity : 64;
+        if (larger < start + size) larger = (size_t)(start + size);
         view->buffer = upl_realloc(view->buffer, view->capacity, larger);
         view->capacity = larger;
     }

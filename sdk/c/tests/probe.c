@@ -55,6 +55,8 @@ static int32_t every_view_observe(upl_run *run, uint64_t first, uint32_t rows) {
     struct digests *self = run->state;
     for (uint32_t i = 0; i < self->batches; i++) {
         upl_view *view = &self->batch[i];
+        UPL_TRY(upl_read(run, view, first, 0));
+        UPL_ASSERT(view->count == 0);
         UPL_TRY(upl_read(run, view, first, rows));
         UPL_ASSERT(view->count == rows);
         self->sums[i] = digest(self->sums[i], view->floats, (size_t)view->count * view->record_size);
