@@ -30,8 +30,14 @@ func buildProbe(t *testing.T) (dir string) {
 			t.Fatalf("no %s: plugins in C are built with it (Debian, Ubuntu: apt-get install clang lld make)", program)
 		}
 	}
+	const sdk = "../../sdk/c"
+	for _, source := range []string{"upl_plugin.h", "upl_test.h", "tests/probe.c", "tests/probe_run.c", "Makefile"} {
+		if _, err := os.Stat(filepath.Join(sdk, source)); err != nil { // go test's cache then knows of it
+			t.Fatal(err)
+		}
+	}
 	dir = t.TempDir()
-	build := exec.Command("make", "-C", "../../sdk/c", "probe", "SANITIZE=", "BUILD="+dir)
+	build := exec.Command("make", "-C", sdk, "probe", "SANITIZE=", "BUILD="+dir)
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
