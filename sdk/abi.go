@@ -3,6 +3,9 @@ package sdk
 // The binary interface, version 1. All integers and floats are little-endian and
 // naturally aligned; the records below have no implicit padding, so that their
 // memory is their encoding on every platform Go and upl-host run on together.
+// The other languages' constants and layouts are generated from this file.
+
+//go:generate go run ./internal/abigen
 
 // ABIVersion is what upl_abi_version returns: major<<16 | minor.
 const ABIVersion = 1 << 16
@@ -28,17 +31,23 @@ type ViewKind uint16
 // other classes', in float32; with one class p_c itself.
 const (
 	ViewRows      ViewKind = 1  // batch: float32[C], the probabilities themselves
-	ViewTopM      ViewKind = 2  // batch: [m]Candidate, the m most probable classes
+	ViewTopM      ViewKind = 2  // batch: Candidate[m], the m most probable classes
 	ViewStats     ViewKind = 3  // batch: Stats
-	ViewAgree     ViewKind = 4  // batch: [M]Candidate, each model's first class
+	ViewAgree     ViewKind = 4  // batch: Candidate[M], each model's first class
 	ViewColumn    ViewKind = 5  // batch: float32, p of one class
 	ViewGather    ViewKind = 6  // at any time: float32[C], rows by number, within a budget
-	ViewClassTopK ViewKind = 7  // global: [C][m]Ranked
-	ViewClassMean ViewKind = 8  // global: [C] of float64 count, float64[C] sums of p over the rows predicted as c
+	ViewClassTopK ViewKind = 7  // global: Ranked[C][m]
+	ViewClassMean ViewKind = 8  // global: for each c float64 count, float64[C] sums of p over the rows predicted as c
 	ViewQuantile  ViewKind = 9  // global: float64[m+1], the i/m quantiles, linear between order statistics
 	ViewPrevious  ViewKind = 10 // at any time: Emitted, the last selection
 	ViewFeatures  ViewKind = 11 // batch: float32[D], by grant only
 )
+
+// viewNames are the views' names, as manifests have them.
+var viewNames = [...]string{
+	"", "rows", "top_m", "stats", "agree", "column", "gather",
+	"class_top_k", "class_mean", "quantile", "previous", "features",
+}
 
 // Ensemble is the model number of the ensemble in a [ViewSpec]; in an ensemble
 // policy, which has yet to make it, the arithmetic mean over models.
@@ -49,8 +58,8 @@ const (
 	// FlagAll, of ViewClassTopK: every row is ranked in every class, not only
 	// among those predicted as it. Of ViewClassMean: one record, over all rows.
 	FlagAll uint16 = 1
-	// FlagNoEntropy, of ViewStats: Entropy is left 0, which saves the host a
-	// logarithm per probability.
+	// FlagNoEntropy, of ViewStats: Stats.Entropy is left 0, which saves the
+	// host a logarithm per probability.
 	FlagNoEntropy uint16 = 2
 	// FlagColumn, of ViewQuantile: the quantiles are those of the column of class
 	// ViewSpec.Class; with FlagAll of every column, float64[C][m+1].
@@ -75,7 +84,7 @@ type ViewSpec struct {
 	M     uint32 // of ViewTopM, ViewClassTopK, ViewQuantile
 	Class uint32 // of ViewColumn; the statistic of ViewQuantile, or its column
 	// Temperature, where it is not 0, replaces the probabilities that the view is
-	// of by softmax(log max(p, 2^-126) / Temperature), in float64, rounded to
+	// of by softmax(log max(p, 2^-126) / temperature), in float64, rounded to
 	// float32. Not of ViewAgree, ViewPrevious, ViewFeatures.
 	Temperature float32
 	Reserved    [2]uint32 // 0
@@ -122,7 +131,7 @@ type Stats struct {
 }
 
 // Ranked is a row in the order of a class: p descending, margin descending, row
-// ascending. Where a class has fewer than m rows the rest have Row = NoRow.
+// ascending. Where a class has fewer than m rows the rest have row NoRow.
 type Ranked struct {
 	Row      uint64
 	P        float32
@@ -144,6 +153,9 @@ const (
 	EmitDrop       EmitKind = 4 // {u64 row}
 	EmitCombined   EmitKind = 5 // {u64 first, u32 rows, u32 classes} + f32[rows*classes]
 )
+
+// emitNames say what records of a kind are.
+var emitNames = [...]string{"", "hard labels", "soft labels", "candidate sets", "dropped rows", "combined probabilities"}
 
 // Label is a hard pseudo label: this row is of this class, with this weight in
 // training. A row may have labels of several classes, but each class once.
@@ -208,3 +220,9 @@ const (
 	CodeData         Code = -8 // the data cannot be used
 	CodeInternal     Code = -9 // a fault of the policy itself
 )
+
+// codeNames are what is said of an error without a message, by -Code.
+var codeNames = [...]string{
+	"", "invalid argument", "out of range", "not supported", "denied", "limit exceeded",
+	"not allowed now", "wrong configuration", "unusable data", "internal error",
+}

@@ -30,19 +30,10 @@ func Unusable(parameter, reason string) error {
 
 // String names the code.
 func (c Code) String() string {
-	names := [...]string{
-		"invalid argument", "out of range", "not supported", "denied", "limit exceeded",
-		"not allowed now", "wrong configuration", "unusable data", "internal error",
-	}
-	if i := int(-c) - 1; i >= 0 && i < len(names) {
-		return names[i]
+	if i := -int(c); i > 0 && i < len(codeNames) {
+		return codeNames[i]
 	}
 	return "error " + strconv.Itoa(int(c))
-}
-
-var viewNames = [...]string{
-	"", "rows", "top_m", "stats", "agree", "column", "gather",
-	"class_top_k", "class_mean", "quantile", "previous", "features",
 }
 
 // String is the view's name, as manifests have it.
@@ -52,8 +43,6 @@ func (k ViewKind) String() string {
 	}
 	return "view " + strconv.Itoa(int(k))
 }
-
-var emitNames = [...]string{"", "hard labels", "soft labels", "candidate sets", "dropped rows", "combined probabilities"}
 
 // String says what records of the kind are.
 func (k EmitKind) String() string {

@@ -51,18 +51,32 @@ func TestDocument(t *testing.T) {
 	}
 	names := map[string]string{"uint16": "u16", "uint32": "u32", "uint64": "u64", "int32": "i32", "float32": "f32", "ViewKind": "u16"}
 	snake := regexp.MustCompile("([a-z])([A-Z])")
-	for _, layout := range []reflect.Type{reflect.TypeFor[Dataset](), reflect.TypeFor[ViewSpec]()} {
-		for i := range layout.NumField() {
+	for name, layout := range map[string]reflect.Type{"upl_dataset": reflect.TypeFor[Dataset](), "upl_view_spec": reflect.TypeFor[ViewSpec]()} {
+		_, table, _ := strings.Cut(string(text), fmt.Sprintf("`%s`, %d bytes:\n\n", name, layout.Size()))
+		table, _, _ = strings.Cut(table, "\n\n")
+		rows := strings.Split(table, "\n")
+		if len(rows) != 2+layout.NumField() {
+			t.Fatalf("%s has %d lines in the document for %d fields", name, len(rows), layout.NumField())
+		}
+		for i, row := range rows[2:] {
 			f := layout.Field(i)
 			kind := names[f.Type.Name()]
 			if f.Type.Kind() == reflect.Array {
 				kind = fmt.Sprintf("%s[%d]", names[f.Type.Elem().Name()], f.Type.Len())
 			}
-			says("| %d | %s | %s |", f.Offset, kind, strings.ToLower(snake.ReplaceAllString(f.Name, "${1}_${2}")))
+			want := fmt.Sprintf("| %d | %s | %s |", f.Offset, kind, strings.ToLower(snake.ReplaceAllString(f.Name, "${1}_${2}")))
+			if !strings.HasPrefix(row, want) {
+				t.Errorf("%s has the row %q, not %q", name, row, want)
+			}
 		}
 	}
 	for kind := ViewRows; kind <= ViewFeatures; kind++ {
 		says("| %d | `%s` |", kind, kind)
+	}
+	for kind, name := range map[EmitKind]string{
+		EmitHard: "hard", EmitSoft: "soft", EmitCandidates: "candidates", EmitDrop: "drop", EmitCombined: "combined",
+	} {
+		says("| %d %s |", kind, name)
 	}
 	for code, name := range map[Code]string{
 		CodeInvalid: "INVALID", CodeRange: "RANGE", CodeNotSupported: "NOT_SUPPORTED", CodeDenied: "DENIED",
