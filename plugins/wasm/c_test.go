@@ -69,15 +69,15 @@ func runProbe(t *testing.T, m *wasm.Module, policy string, in session.Input) (st
 	var out strings.Builder
 	if policies[i].Kind == sdk.KindEnsemble {
 		in.Ensemble = nil
-		record, err := m.Combine(t.Context(), policies[i], in, func(_ int, rows []float32) error {
+		record, err := session.Combine(t.Context(), policies[i], in, func(_ int, rows []float32) error {
 			for _, x := range rows {
 				fmt.Fprintf(&out, "%.9g\n", x)
 			}
 			return nil
-		})
+		}, session.On(m, policies[i], in.Limits))
 		return printRecord(record) + out.String(), err
 	}
-	got, err := m.Select(t.Context(), policies[i], in)
+	got, err := session.Select(t.Context(), policies[i], in, session.On(m, policies[i], in.Limits))
 	type line struct {
 		row, class int
 		text       string
