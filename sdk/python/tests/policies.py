@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """A plugin for the tests: policies that use everything there is."""
 
 from __future__ import annotations
@@ -123,6 +124,22 @@ class Wrong(upl.Selection):
                 round.emit([10**9], [0])
 
 
+class Threshold(upl.Selection):
+    """Looks at all probabilities for those that reach 0.99."""
+
+    name, version = "threshold", "1.0.0"
+    needs = (upl.View.ROWS,)
+
+    def configure(self, setup: upl.Setup) -> None:
+        self.p = setup.open_rows()
+
+    def observe(self, batch: upl.Batch) -> None:
+        p = self.p.batch(batch)
+        best = p.argmax(axis=1)
+        sure = p[np.arange(batch.rows), best] >= 0.99
+        batch.emit(batch.indices[sure], best[sure])
+
+
 class Mean(upl.Ensemble):
     """The mean of the models."""
 
@@ -137,4 +154,4 @@ class Mean(upl.Ensemble):
 
 
 if __name__ == "__main__":
-    upl.serve(Everything, Kinds, Wrong, Mean)
+    upl.serve(Everything, Kinds, Wrong, Threshold, Mean)

@@ -6,11 +6,15 @@ from enum import Enum, IntEnum
 import numpy as np
 
 
-def _record(size, *fields):
-    """The dtype of fields (name, format, offset), of size bytes."""
-    names, formats, offsets = zip(*fields)
+def _record(size: int, *fields: tuple[str, str, int]) -> np.dtype:
+    """Give the dtype of fields (name, format, offset), of size bytes."""
     return np.dtype(
-        {"names": names, "formats": formats, "offsets": offsets, "itemsize": size}
+        {
+            "names": [name for name, _, _ in fields],
+            "formats": [form for _, form, _ in fields],
+            "offsets": [offset for _, _, offset in fields],
+            "itemsize": size,
+        }
     )
 
 
@@ -22,10 +26,7 @@ IMPORT_MODULE = "upl_v1"
 
 
 class Kind(str, Enum):
-    """Kind says what a policy makes.
-
-    The kinds of policies.
-    """
+    """Kind says what a policy makes."""
 
     SELECTION = "selection"  # pseudo labels from probabilities
     ENSEMBLE = "ensemble"  # one matrix of probabilities from several models'
@@ -34,9 +35,9 @@ class Kind(str, Enum):
 class ViewKind(IntEnum):
     """ViewKind is a kind of view.
 
-    The views. C classes, M models, p a row's probabilities. Of equal probabilities the
-    lower class comes first. Margin of (row, c): p_c minus the largest of the other
-    classes', in float32; with one class p_c itself.
+    C classes, M models, p a row's probabilities. Of equal probabilities the lower class
+    comes first. Margin of (row, c): p_c minus the largest of the other classes', in
+    float32; with one class p_c itself.
     """
 
     ROWS = 1  # batch: float32[C], the probabilities themselves
@@ -160,14 +161,14 @@ Ranked = _record(
     ("reserved", "<u4", 12),
 )
 
-NO_ROW = 0xffffffffffffffff  # NO_ROW marks a Ranked that is none.
+NO_ROW = 0xFFFFFFFFFFFFFFFF  # NO_ROW marks a Ranked that is none.
 
 
 class EmitKind(IntEnum):
     """EmitKind is a kind of result.
 
-    The results. A row has hard labels, of several classes perhaps, or one record of
-    another kind, once.
+    A row has hard labels, of several classes perhaps, or one record of another kind,
+    once.
     """
 
     HARD = 1  # Label
@@ -209,7 +210,7 @@ Emitted = _record(
     ("p", "<f4", 20),  # of a soft label, the probability of the class
 )
 
-NO_CLASS = 0xffffffff  # NO_CLASS marks an Emitted that has none.
+NO_CLASS = 0xFFFFFFFF  # NO_CLASS marks an Emitted that has none.
 
 # Sizes of the records, in bytes.
 SIZE_VIEW_SPEC = 32
@@ -224,10 +225,7 @@ SIZE_DROP = 8
 
 
 class Level(IntEnum):
-    """Level is the weight of a log line.
-
-    The levels.
-    """
+    """Level is the weight of a log line."""
 
     DEBUG = 0
     INFO = 1
@@ -236,10 +234,7 @@ class Level(IntEnum):
 
 
 class Code(IntEnum):
-    """Code is an error on the wire: what a function returns below 0.
-
-    The codes.
-    """
+    """Code is an error on the wire: what a function returns below 0."""
 
     INVALID = -1  # a malformed argument
     RANGE = -2  # an index out of range

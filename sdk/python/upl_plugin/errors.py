@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from .abi import CODE_NAMES, Code
+
+_FRAMES = 8  # of an exception, at most
+_PACKAGE = os.path.dirname(__file__) + os.sep
+_PLUGIN = (
+    os.path.dirname(_PACKAGE.rstrip(os.sep)) + os.sep
+)  # the package is a copy in it
 
 
 class Error(Exception):
@@ -43,10 +50,11 @@ def reported(error: BaseException) -> tuple[Code, str]:
     if isinstance(error, Error):
         return error.code, error.message
     lines = ["".join(traceback.format_exception_only(error)).strip()]
-    # The last calls say most: those of the policy come after those of this package.
-    for frame in reversed(traceback.extract_tb(error.__traceback__)[-_FRAMES:]):
-        lines.append(f"\t{frame.filename}:{frame.lineno} in {frame.name}: {frame.line}")
+    frames = traceback.extract_tb(error.__traceback__)
+    # What is above the policy's own functions says nothing to its author.
+    while len(frames) > 1 and frames[0].filename.startswith(_PACKAGE):
+        del frames[0]
+    for frame in reversed(frames[-_FRAMES:]):
+        name = frame.filename.removeprefix(_PLUGIN)
+        lines.append(f"\t{name}:{frame.lineno} in {frame.name}: {frame.line}")
     return Code.INTERNAL, "\n".join(lines)
-
-
-_FRAMES = 8

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import shutil
 import sys
 import tempfile
 import threading
@@ -38,18 +37,19 @@ def serve(plugin: Plugin, handshake: int) -> None:
     if not client:
         sys.exit("error: the host gave no certificate in PLUGIN_CLIENT_CERT")
     done = threading.Event()
-    folder = Path(tempfile.mkdtemp("", "upl", os.environ.get("PLUGIN_UNIX_SOCKET_DIR")))
+    # In the very folder that the host made for it; another is refused.
+    folder = Path(os.environ.get("PLUGIN_UNIX_SOCKET_DIR") or tempfile.gettempdir())
+    socket = folder / f"plugin{os.getpid()}"
     threading.Thread(
         target=_watch_parent, args=(os.getppid(), done), daemon=True
     ).start()
     try:
-        socket = folder / "socket"
         own = _start(plugin, socket, client.encode(), done)
         line = f"1|{_PROTOCOL}|unix|{socket}|grpc|{own}\n"
         os.write(handshake, line.encode())
         done.wait()
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        socket.unlink(missing_ok=True)
     sys.stdout.flush()
     # A policy that still computes has nobody to give its result to.
     os._exit(0)

@@ -12,6 +12,7 @@ from ..abi import (
     ENSEMBLE,
     FLAG_ALL,
     FLAG_COLUMN,
+    FLAG_NO_ENTROPY,
     FLAG_TEXT,
     NO_ROW,
     QUANTILE_ENTROPY,
@@ -24,6 +25,13 @@ from ..abi import (
 )
 from ..errors import Error
 
+_FLAGS = {
+    ViewKind.STATS: FLAG_NO_ENTROPY,
+    ViewKind.CLASS_TOP_K: FLAG_ALL,
+    ViewKind.CLASS_MEAN: FLAG_ALL,
+    ViewKind.QUANTILE: FLAG_COLUMN | FLAG_ALL,
+    ViewKind.FEATURES: FLAG_TEXT,
+}
 _TINY = 2.0**-126  # what a logarithm takes for less
 
 
@@ -88,7 +96,10 @@ class Data:
 
     def view(self, spec: np.void) -> np.ndarray:
         """All records of a view, [n, ...]; but of the previous selection."""
-        kind, flags, model = int(spec["kind"]), int(spec["flags"]), int(spec["model"])
+        kind, flags = ViewKind(int(spec["kind"])), int(spec["flags"])
+        model = int(spec["model"])
+        if flags & ~_FLAGS.get(kind, 0):
+            raise Error(Code.INVALID, f"flags {flags:#x}")
         if kind == ViewKind.FEATURES:
             return self._features(model, flags)
         if kind == ViewKind.AGREE:
@@ -98,7 +109,7 @@ class Data:
             case ViewKind.TOP_M:
                 return _top_m(p, _between(int(spec["m"]), self.classes))
             case ViewKind.STATS:
-                return _stats(p)
+                return _stats(p, bool(flags & FLAG_NO_ENTROPY))
             case ViewKind.COLUMN:
                 return np.ascontiguousarray(p[:, _below(spec["class"], self.classes)])
             case ViewKind.CLASS_TOP_K:
@@ -154,11 +165,13 @@ def _margins(p: np.ndarray) -> np.ndarray:
     return margins
 
 
-def _stats(p: np.ndarray) -> np.ndarray:
-    stats = np.empty(len(p), Stats)
+def _stats(p: np.ndarray, no_entropy: bool = False) -> np.ndarray:
+    stats = np.zeros(len(p), Stats)
     first = _first(p)
     stats["class"], stats["p"] = first["class"], first["p"]
     stats["margin"] = _margins(p)[np.arange(len(p)), first["class"]]
+    if no_entropy:
+        return stats
     exact = p.astype(float)
     # One after another, as the host adds; np.sum goes by pairs.
     terms = np.cumsum(exact * np.log(np.maximum(exact, _TINY)), axis=1)
