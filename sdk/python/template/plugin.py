@@ -24,7 +24,7 @@ class {{Type}}(upl.Selection):
             },
         },
     }
-    needs = [upl.View.STATS]  # what the host computes: see README.md of upl_plugin
+    needs = [upl.View.STATS]  # see upl_plugin/opening.py for all of them
 
     def configure(self, setup: upl.Setup) -> None:
         self.k = setup.params["k"]

@@ -80,6 +80,12 @@ def serve(*policies: Factory) -> None:
         )
         print(json.dumps(plugin.manifest(), indent=2, ensure_ascii=False))
         return
-    from . import server  # readers of results need none of what it imports
-
+    try:
+        from . import server  # readers of results need none of what it imports
+    except ModuleNotFoundError as error:
+        sys.exit(
+            f"error: {sys.executable} has no module {error.name}. It is the python3"
+            " that is first on the PATH of upl-host: install the plugin's requirements"
+            " for it, or put an environment first that has them (PATH=.venv/bin:$PATH)"
+        )
     server.serve(plugin, _stdout.handshake)

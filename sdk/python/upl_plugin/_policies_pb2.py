@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0f_policies.proto\x12\x06upl.v1\"\x11\n\x0f\x44\x65scribeRequest\"9\n\x10\x44\x65scribeResponse\x12\x13\n\x0b\x61\x62i_version\x18\x01 \x01(\r\x12\x10\n\x08manifest\x18\x02 \x01(\x0c\"v\n\x0bHostMessage\x12\x1e\n\x05start\x18\x01 \x01(\x0b\x32\r.upl.v1.StartH\x00\x12\x1c\n\x04\x63\x61ll\x18\x02 \x01(\x0b\x32\x0c.upl.v1.CallH\x00\x12\x1e\n\x05reply\x18\x03 \x01(\x0b\x32\r.upl.v1.ReplyH\x00\x42\t\n\x07message\">\n\x05Start\x12\x0e\n\x06\x63onfig\x18\x01 \x01(\x0c\x12\x0f\n\x07\x64\x61taset\x18\x02 \x01(\x0c\x12\x14\n\x0cmemory_limit\x18\x03 \x01(\x03\"\x9b\x01\n\x04\x43\x61ll\x12\"\n\x08\x66unction\x18\x01 \x01(\x0e\x32\x10.upl.v1.Function\x12\r\n\x05round\x18\x02 \x01(\r\x12\r\n\x05\x66irst\x18\x03 \x01(\x04\x12\x0c\n\x04rows\x18\x04 \x01(\r\x12\x0e\n\x06memory\x18\x05 \x01(\t\x12\x13\n\x0bmemory_size\x18\x06 \x01(\x04\x12\x1e\n\x05\x62\x61tch\x18\x07 \x03(\x0b\x32\x0f.upl.v1.Records\"7\n\x07Records\x12\x0e\n\x06handle\x18\x01 \x01(\x05\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0c\n\x04size\x18\x03 \x01(\x04\"B\n\x05Reply\x12\x0e\n\x06result\x18\x01 \x01(\x03\x12\r\n\x05\x65rror\x18\x02 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\x0c\n\x04more\x18\x04 \x01(\x08\"\x8a\x02\n\rPluginMessage\x12\"\n\x08returned\x18\x01 \x01(\x0b\x32\x0e.upl.v1.ReturnH\x00\x12%\n\topen_view\x18\x02 \x01(\x0b\x32\x10.upl.v1.OpenViewH\x00\x12%\n\tread_view\x18\x03 \x01(\x0b\x32\x10.upl.v1.ReadViewH\x00\x12\x1c\n\x04\x65mit\x18\x04 \x01(\x0b\x32\x0c.upl.v1.EmitH\x00\x12\x1a\n\x03log\x18\x05 \x01(\x0b\x32\x0b.upl.v1.LogH\x00\x12 \n\x06metric\x18\x06 \x01(\x0b\x32\x0e.upl.v1.MetricH\x00\x12 \n\x06random\x18\x07 \x01(\x0b\x32\x0e.upl.v1.RandomH\x00\x42\t\n\x07message\"G\n\x06Return\x12\x0e\n\x06result\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x1c\n\x05\x66\x61ult\x18\x03 \x01(\x0b\x32\r.upl.v1.Fault\"\xa0\x01\n\x05\x46\x61ult\x12 \n\x04kind\x18\x01 \x01(\x0e\x32\x12.upl.v1.Fault.Kind\x12\x0c\n\x04\x63\x61ll\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05limit\x18\x04 \x01(\t\x12\r\n\x05stack\x18\x05 \x01(\t\x12\x0e\n\x06output\x18\x06 \x01(\t\")\n\x04Kind\x12\x08\n\x04TRAP\x10\x00\x12\t\n\x05LIMIT\x10\x01\x12\x0c\n\x08PROTOCOL\x10\x02\"\x18\n\x08OpenView\x12\x0c\n\x04spec\x18\x01 \x01(\x0c\"A\n\x08ReadView\x12\x0e\n\x06handle\x18\x01 \x01(\x05\x12\r\n\x05\x66irst\x18\x02 \x01(\x03\x12\t\n\x01n\x18\x03 \x01(\x05\x12\x0b\n\x03\x63\x61p\x18\x04 \x01(\x04\"%\n\x04\x45mit\x12\x0c\n\x04kind\x18\x01 \x01(\x05\x12\x0f\n\x07records\x18\x02 \x01(\x0c\"%\n\x03Log\x12\r\n\x05level\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\"%\n\x06Metric\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01\"\x16\n\x06Random\x12\x0c\n\x04size\x18\x01 \x01(\r*S\n\x08\x46unction\x12\r\n\tCONFIGURE\x10\x00\x12\x0f\n\x0b\x42\x45GIN_ROUND\x10\x01\x12\x0b\n\x07OBSERVE\x10\x02\x12\r\n\tEND_ROUND\x10\x03\x12\x0b\n\x07\x43OMBINE\x10\x04\x32\x80\x01\n\x08Policies\x12=\n\x08\x44\x65scribe\x12\x17.upl.v1.DescribeRequest\x1a\x18.upl.v1.DescribeResponse\x12\x35\n\x03Run\x12\x13.upl.v1.HostMessage\x1a\x15.upl.v1.PluginMessage(\x01\x30\x01\x42\'Z%github.com/upl-host/upl-host/sdk/wireb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0f_policies.proto\x12\x06upl.v1\"\x11\n\x0f\x44\x65scribeRequest\"W\n\x10\x44\x65scribeResponse\x12\x13\n\x0b\x61\x62i_version\x18\x01 \x01(\r\x12\x10\n\x08manifest\x18\x02 \x01(\x0c\x12\x1c\n\x05\x66\x61ult\x18\x03 \x01(\x0b\x32\r.upl.v1.Fault\"v\n\x0bHostMessage\x12\x1e\n\x05start\x18\x01 \x01(\x0b\x32\r.upl.v1.StartH\x00\x12\x1c\n\x04\x63\x61ll\x18\x02 \x01(\x0b\x32\x0c.upl.v1.CallH\x00\x12\x1e\n\x05reply\x18\x03 \x01(\x0b\x32\r.upl.v1.ReplyH\x00\x42\t\n\x07message\">\n\x05Start\x12\x0e\n\x06\x63onfig\x18\x01 \x01(\x0c\x12\x0f\n\x07\x64\x61taset\x18\x02 \x01(\x0c\x12\x14\n\x0cmemory_limit\x18\x03 \x01(\x03\"\x9b\x01\n\x04\x43\x61ll\x12\"\n\x08\x66unction\x18\x01 \x01(\x0e\x32\x10.upl.v1.Function\x12\r\n\x05round\x18\x02 \x01(\r\x12\r\n\x05\x66irst\x18\x03 \x01(\x04\x12\x0c\n\x04rows\x18\x04 \x01(\r\x12\x0e\n\x06memory\x18\x05 \x01(\t\x12\x13\n\x0bmemory_size\x18\x06 \x01(\x04\x12\x1e\n\x05\x62\x61tch\x18\x07 \x03(\x0b\x32\x0f.upl.v1.Records\"7\n\x07Records\x12\x0e\n\x06handle\x18\x01 \x01(\x05\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0c\n\x04size\x18\x03 \x01(\x04\"B\n\x05Reply\x12\x0e\n\x06result\x18\x01 \x01(\x03\x12\r\n\x05\x65rror\x18\x02 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x03 \x01(\x0c\x12\x0c\n\x04more\x18\x04 \x01(\x08\"\x8a\x02\n\rPluginMessage\x12\"\n\x08returned\x18\x01 \x01(\x0b\x32\x0e.upl.v1.ReturnH\x00\x12%\n\topen_view\x18\x02 \x01(\x0b\x32\x10.upl.v1.OpenViewH\x00\x12%\n\tread_view\x18\x03 \x01(\x0b\x32\x10.upl.v1.ReadViewH\x00\x12\x1c\n\x04\x65mit\x18\x04 \x01(\x0b\x32\x0c.upl.v1.EmitH\x00\x12\x1a\n\x03log\x18\x05 \x01(\x0b\x32\x0b.upl.v1.LogH\x00\x12 \n\x06metric\x18\x06 \x01(\x0b\x32\x0e.upl.v1.MetricH\x00\x12 \n\x06random\x18\x07 \x01(\x0b\x32\x0e.upl.v1.RandomH\x00\x42\t\n\x07message\"G\n\x06Return\x12\x0e\n\x06result\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x1c\n\x05\x66\x61ult\x18\x03 \x01(\x0b\x32\r.upl.v1.Fault\"\xa0\x01\n\x05\x46\x61ult\x12 \n\x04kind\x18\x01 \x01(\x0e\x32\x12.upl.v1.Fault.Kind\x12\x0c\n\x04\x63\x61ll\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05limit\x18\x04 \x01(\t\x12\r\n\x05stack\x18\x05 \x01(\t\x12\x0e\n\x06output\x18\x06 \x01(\t\")\n\x04Kind\x12\x08\n\x04TRAP\x10\x00\x12\t\n\x05LIMIT\x10\x01\x12\x0c\n\x08PROTOCOL\x10\x02\"\x18\n\x08OpenView\x12\x0c\n\x04spec\x18\x01 \x01(\x0c\"A\n\x08ReadView\x12\x0e\n\x06handle\x18\x01 \x01(\x05\x12\r\n\x05\x66irst\x18\x02 \x01(\x03\x12\t\n\x01n\x18\x03 \x01(\x05\x12\x0b\n\x03\x63\x61p\x18\x04 \x01(\x04\"%\n\x04\x45mit\x12\x0c\n\x04kind\x18\x01 \x01(\x05\x12\x0f\n\x07records\x18\x02 \x01(\x0c\"%\n\x03Log\x12\r\n\x05level\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t\"%\n\x06Metric\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01\"\x16\n\x06Random\x12\x0c\n\x04size\x18\x01 \x01(\r*S\n\x08\x46unction\x12\r\n\tCONFIGURE\x10\x00\x12\x0f\n\x0b\x42\x45GIN_ROUND\x10\x01\x12\x0b\n\x07OBSERVE\x10\x02\x12\r\n\tEND_ROUND\x10\x03\x12\x0b\n\x07\x43OMBINE\x10\x04\x32\x80\x01\n\x08Policies\x12=\n\x08\x44\x65scribe\x12\x17.upl.v1.DescribeRequest\x1a\x18.upl.v1.DescribeResponse\x12\x35\n\x03Run\x12\x13.upl.v1.HostMessage\x1a\x15.upl.v1.PluginMessage(\x01\x30\x01\x42\'Z%github.com/upl-host/upl-host/sdk/wireb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,42 +32,42 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, '_policies_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'Z%github.com/upl-host/upl-host/sdk/wire'
-  _globals['_FUNCTION']._serialized_start=1311
-  _globals['_FUNCTION']._serialized_end=1394
+  _globals['_FUNCTION']._serialized_start=1341
+  _globals['_FUNCTION']._serialized_end=1424
   _globals['_DESCRIBEREQUEST']._serialized_start=27
   _globals['_DESCRIBEREQUEST']._serialized_end=44
   _globals['_DESCRIBERESPONSE']._serialized_start=46
-  _globals['_DESCRIBERESPONSE']._serialized_end=103
-  _globals['_HOSTMESSAGE']._serialized_start=105
-  _globals['_HOSTMESSAGE']._serialized_end=223
-  _globals['_START']._serialized_start=225
-  _globals['_START']._serialized_end=287
-  _globals['_CALL']._serialized_start=290
-  _globals['_CALL']._serialized_end=445
-  _globals['_RECORDS']._serialized_start=447
-  _globals['_RECORDS']._serialized_end=502
-  _globals['_REPLY']._serialized_start=504
-  _globals['_REPLY']._serialized_end=570
-  _globals['_PLUGINMESSAGE']._serialized_start=573
-  _globals['_PLUGINMESSAGE']._serialized_end=839
-  _globals['_RETURN']._serialized_start=841
-  _globals['_RETURN']._serialized_end=912
-  _globals['_FAULT']._serialized_start=915
-  _globals['_FAULT']._serialized_end=1075
-  _globals['_FAULT_KIND']._serialized_start=1034
-  _globals['_FAULT_KIND']._serialized_end=1075
-  _globals['_OPENVIEW']._serialized_start=1077
-  _globals['_OPENVIEW']._serialized_end=1101
-  _globals['_READVIEW']._serialized_start=1103
-  _globals['_READVIEW']._serialized_end=1168
-  _globals['_EMIT']._serialized_start=1170
-  _globals['_EMIT']._serialized_end=1207
-  _globals['_LOG']._serialized_start=1209
-  _globals['_LOG']._serialized_end=1246
-  _globals['_METRIC']._serialized_start=1248
-  _globals['_METRIC']._serialized_end=1285
-  _globals['_RANDOM']._serialized_start=1287
-  _globals['_RANDOM']._serialized_end=1309
-  _globals['_POLICIES']._serialized_start=1397
-  _globals['_POLICIES']._serialized_end=1525
+  _globals['_DESCRIBERESPONSE']._serialized_end=133
+  _globals['_HOSTMESSAGE']._serialized_start=135
+  _globals['_HOSTMESSAGE']._serialized_end=253
+  _globals['_START']._serialized_start=255
+  _globals['_START']._serialized_end=317
+  _globals['_CALL']._serialized_start=320
+  _globals['_CALL']._serialized_end=475
+  _globals['_RECORDS']._serialized_start=477
+  _globals['_RECORDS']._serialized_end=532
+  _globals['_REPLY']._serialized_start=534
+  _globals['_REPLY']._serialized_end=600
+  _globals['_PLUGINMESSAGE']._serialized_start=603
+  _globals['_PLUGINMESSAGE']._serialized_end=869
+  _globals['_RETURN']._serialized_start=871
+  _globals['_RETURN']._serialized_end=942
+  _globals['_FAULT']._serialized_start=945
+  _globals['_FAULT']._serialized_end=1105
+  _globals['_FAULT_KIND']._serialized_start=1064
+  _globals['_FAULT_KIND']._serialized_end=1105
+  _globals['_OPENVIEW']._serialized_start=1107
+  _globals['_OPENVIEW']._serialized_end=1131
+  _globals['_READVIEW']._serialized_start=1133
+  _globals['_READVIEW']._serialized_end=1198
+  _globals['_EMIT']._serialized_start=1200
+  _globals['_EMIT']._serialized_end=1237
+  _globals['_LOG']._serialized_start=1239
+  _globals['_LOG']._serialized_end=1276
+  _globals['_METRIC']._serialized_start=1278
+  _globals['_METRIC']._serialized_end=1315
+  _globals['_RANDOM']._serialized_start=1317
+  _globals['_RANDOM']._serialized_end=1339
+  _globals['_POLICIES']._serialized_start=1427
+  _globals['_POLICIES']._serialized_end=1555
 # @@protoc_insertion_point(module_scope)

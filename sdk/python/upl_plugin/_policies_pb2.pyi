@@ -25,12 +25,14 @@ class DescribeRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class DescribeResponse(_message.Message):
-    __slots__ = ("abi_version", "manifest")
+    __slots__ = ("abi_version", "manifest", "fault")
     ABI_VERSION_FIELD_NUMBER: _ClassVar[int]
     MANIFEST_FIELD_NUMBER: _ClassVar[int]
+    FAULT_FIELD_NUMBER: _ClassVar[int]
     abi_version: int
     manifest: bytes
-    def __init__(self, abi_version: _Optional[int] = ..., manifest: _Optional[bytes] = ...) -> None: ...
+    fault: Fault
+    def __init__(self, abi_version: _Optional[int] = ..., manifest: _Optional[bytes] = ..., fault: _Optional[_Union[Fault, _Mapping]] = ...) -> None: ...
 
 class HostMessage(_message.Message):
     __slots__ = ("start", "call", "reply")

@@ -210,11 +210,12 @@ class Session:
 
     def _call(self, stage: str, function: Callable[..., Any], *arguments: int) -> Any:
         self._stage = stage
-        result = function(*arguments)
-        self._stage = ""
-        if self._broken:  # whatever the policy made of it
-            raise self._broken
-        return result
+        try:
+            return function(*arguments)
+        finally:
+            self._stage = ""
+            if self._broken:  # whatever the policy made of it
+                raise self._broken from None
 
     def result(self) -> Result:
         emission, rounds = self._emission, self.round
@@ -244,7 +245,7 @@ class Session:
             )
         view = _View(asked, self.round if self._stage == "begin_round" else None)
         if view.kind != ViewKind.PREVIOUS:
-            self.data.view(asked)  # refuses what cannot be
+            view.records = self.data.view(asked)  # refuses what cannot be
         self._views.append(view)
         return len(self._views) - 1
 
@@ -265,7 +266,8 @@ class Session:
         }
 
     def batch_records(self, handle: int) -> memoryview:
-        if self._stage not in ("observe", "combine") or handle not in self.batches():
+        now = self._stage in ("observe", "combine")
+        if not now or self._views[handle].scope != "batch":
             raise Error(Code.STATE, "it is read in observe and combine")
         return memoryview(self.batches()[handle].tobytes())
 
