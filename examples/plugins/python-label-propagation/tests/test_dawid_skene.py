@@ -25,17 +25,21 @@ def simulate(n: int) -> tuple[np.ndarray, list[np.ndarray]]:
     return truth, models
 
 
-def em(votes: np.ndarray, iterations: int, smoothing: float) -> np.ndarray:
+def em(
+    votes: np.ndarray, iterations: int, smoothing: float, classes: int = C
+) -> np.ndarray:
     """EM by the book, image by image: the posteriors [n, C]."""
     n, m = votes.shape
-    t = np.zeros((n, C))
+    t = np.zeros((n, classes))
     for i in range(n):
         for j in range(m):
             t[i, votes[i, j]] += 1 / m
     for _ in range(iterations + 1):
         totals = t.sum(0) + smoothing
         prior = totals / totals.sum()
-        confusion = np.full((m, C, C), smoothing / C)  # model, class, vote
+        confusion = np.full(
+            (m, classes, classes), smoothing / classes
+        )  # model, class, vote
         for i in range(n):
             for j in range(m):
                 confusion[j, :, votes[i, j]] += t[i]
