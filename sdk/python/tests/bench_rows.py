@@ -23,8 +23,11 @@ def main() -> None:
     p = np.random.default_rng(1).random((ROWS, CLASSES), np.float32)
     p /= p.sum(axis=1, keepdims=True)
     session = Session(describe(policies.Threshold()), Data([p], p, batch_rows=BATCH))
-    with Process(ENTRY) as process, process.channel() as channel:
-        guest = RemoteGuest(channel, session)
+    with (
+        Process(ENTRY) as process,
+        process.channel() as channel,
+        RemoteGuest(channel, session) as guest,
+    ):
         began = time.perf_counter()
         session.rounds(guest)
         took = time.perf_counter() - began

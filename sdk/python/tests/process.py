@@ -83,7 +83,7 @@ def describe(channel: grpc.Channel) -> pb.DescribeResponse:
         "/upl.v1.Policies/Describe",
         pb.DescribeRequest.SerializeToString,
         pb.DescribeResponse.FromString,
-    )(pb.DescribeRequest(), timeout=10)
+    )(pb.DescribeRequest(), timeout=60)
 
 
 class RemoteGuest:
@@ -91,21 +91,27 @@ class RemoteGuest:
 
     def __init__(self, channel: grpc.Channel, session: Session) -> None:
         self._session = session
-        self._outbox: SimpleQueue[pb.HostMessage | None] = SimpleQueue()
+        self.outbox: SimpleQueue[pb.HostMessage | None] = SimpleQueue()
         self._memory = _Memory()
         self.emits: list[int] = []  # bytes of each emit
-        self._inbox = channel.stream_stream(
+        self.stream = channel.stream_stream(
             "/upl.v1.Policies/Run",
             pb.HostMessage.SerializeToString,
             pb.PluginMessage.FromString,
-        )(iter(self._outbox.get, None), timeout=120)
+        )(iter(self.outbox.get, None), timeout=120)
         start = pb.Start(config=session.config(), dataset=session.dataset())
-        self._outbox.put(pb.HostMessage(start=start))
+        self.outbox.put(pb.HostMessage(start=start))
 
-    def close(self) -> None:
-        """Ends the run."""
-        self._outbox.put(None)
-        assert list(self._inbox) == []
+    def __enter__(self) -> RemoteGuest:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Ends the run: at once after an error."""
+        if kind:
+            self.stream.cancel()
+        else:
+            self.outbox.put(None)
+            assert list(self.stream) == []
         self._memory.close()
 
     def configure(self) -> None:
@@ -130,8 +136,8 @@ class RemoteGuest:
         self._call(call)
 
     def _call(self, call: pb.Call) -> int:
-        self._outbox.put(pb.HostMessage(call=call))
-        for message in self._inbox:
+        self.outbox.put(pb.HostMessage(call=call))
+        for message in self.stream:
             if message.WhichOneof("message") == "returned":
                 returned = message.returned
                 if returned.result < 0:
@@ -167,12 +173,12 @@ class RemoteGuest:
                     data = self._session.random(message.random.size)
         except Error as error:
             reply = pb.Reply(result=error.code, error=error.message)
-            self._outbox.put(pb.HostMessage(reply=reply))
+            self.outbox.put(pb.HostMessage(reply=reply))
             return
         for at in range(0, max(len(data), 1), _PIECE):
             more = at + _PIECE < len(data)
             reply = pb.Reply(result=result, data=data[at : at + _PIECE], more=more)
-            self._outbox.put(pb.HostMessage(reply=reply))
+            self.outbox.put(pb.HostMessage(reply=reply))
 
 
 class _Memory:

@@ -24,6 +24,7 @@ from .policy import Plugin
 
 _PROTOCOL = "1"  # of PLUGIN_PROTOCOL_VERSIONS; 1 is go-plugin's own, too
 _LARGEST = 64 << 20  # bytes of a message
+_THREADS = 64  # each run has one to itself, to its end
 _SERVING = b"\x08\x01"  # grpc.health.v1.HealthCheckResponse{status: SERVING}
 
 
@@ -64,7 +65,7 @@ def _start(plugin: Plugin, socket: Path, client: bytes, done: threading.Event) -
         require_client_auth=True,
     )
     server = grpc.server(
-        ThreadPoolExecutor(thread_name_prefix="upl"),
+        ThreadPoolExecutor(_THREADS, "upl"),
         options=[
             ("grpc.max_receive_message_length", _LARGEST),
             ("grpc.max_send_message_length", _LARGEST),
