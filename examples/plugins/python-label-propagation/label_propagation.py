@@ -11,13 +11,13 @@ from graph import affinity, solver
 class LabelPropagation(upl.Selection):
     """Labels images by what reaches them from the class texts, over their neighbours.
 
-    An image is of the class that most reaches it from, and each class keeps the k
-    images that most reaches.
+    An image is of the class that reaches it most, and each class keeps the k images
+    that it reaches most.
     """
 
     name, version = "label-propagation", "1.0.0"
     summary = (
-        "per class the K images that most reaches over a graph of images and texts"
+        "per class the K images that it reaches most over a graph of images and texts"
     )
     parameters = {
         "type": "object",
