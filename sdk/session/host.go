@@ -60,7 +60,11 @@ func (r *run) Log(level sdk.Level, message string) error {
 	}
 	text := Printable(message)
 	level = min(max(level, sdk.LevelDebug), sdk.LevelError)
-	r.record.Log = append(r.record.Log, Line{level, r.round, strings.TrimRight(text, "\n")})
+	line := Line{Level: level, Round: r.round, Row: -1, Text: strings.TrimRight(text, "\n")}
+	if r.current != nil {
+		line.Row, line.Rows = r.current.first, r.current.rows
+	}
+	r.record.Log = append(r.record.Log, line)
 	return nil
 }
 

@@ -47,7 +47,10 @@ type Metric struct {
 type Line struct {
 	Level sdk.Level
 	Round int
-	Text  string
+	// Row is the first, and Rows the number, of the batch that was at hand; -1 and
+	// 0 outside Observe and Combine.
+	Row, Rows int
+	Text      string
 }
 
 // Select runs a selection policy. The record is also there with an error.
