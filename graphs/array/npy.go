@@ -24,6 +24,9 @@ const headerLimit = 1 << 16
 // ErrFormat marks a file that is not a NumPy array that this package reads.
 var ErrFormat = errors.New("not a readable NumPy array")
 
+// ErrSize marks a file whose data is not as long as its header says.
+var ErrSize = fmt.Errorf("%w: its length is not what its header says", ErrFormat)
+
 type header struct {
 	descr string
 	shape []int
@@ -117,7 +120,7 @@ func Read(r io.Reader) (Array, error) {
 	}
 	var raw bytes.Buffer
 	if _, err := io.CopyN(&raw, r, int64(n)*int64(size)); err != nil {
-		return Array{}, fmt.Errorf("%w: %d of %d bytes of data", ErrFormat, raw.Len(), n*size)
+		return Array{}, fmt.Errorf("%w: %d of %d bytes of data", ErrSize, raw.Len(), n*size)
 	}
 	data, err := decode(h.descr, raw.Bytes(), n)
 	if err != nil {
@@ -226,7 +229,7 @@ func Float16(bits uint16) float32 {
 
 func describe(data any) (string, error) {
 	switch data := data.(type) {
-	case []float32:
+	case []float32, Generated:
 		return "<f4", nil
 	case []float64:
 		return "<f8", nil
@@ -281,20 +284,38 @@ func Write(w io.Writer, a Array) error {
 	if err := writeHeader(w, descr, a.Shape); err != nil {
 		return err
 	}
-	if texts, ok := a.Data.([]string); ok {
-		size, _ := itemSize(descr)
-		for _, text := range texts {
-			cell := make([]byte, size)
-			for i, r := range []rune(text) {
-				binary.LittleEndian.PutUint32(cell[4*i:], uint32(r))
-			}
-			if _, err := w.Write(cell); err != nil {
+	switch data := a.Data.(type) {
+	case []string:
+		return writeTexts(w, descr, data)
+	case Generated:
+		row := make([]float32, a.Shape[1])
+		for i := range a.Shape[0] {
+			clear(row)
+			data(i, row)
+			if _, err := w.Write(Bytes(row)); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
 	return binary.Write(w, binary.LittleEndian, a.Data)
+}
+
+func writeTexts(w io.Writer, descr string, texts []string) error {
+	size, err := itemSize(descr)
+	if err != nil {
+		return err
+	}
+	for _, text := range texts {
+		cell := make([]byte, size)
+		for i, r := range []rune(text) {
+			binary.LittleEndian.PutUint32(cell[4*i:], uint32(r))
+		}
+		if _, err := w.Write(cell); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // WriteFile writes a .npy file, whole or not at all.
