@@ -143,13 +143,17 @@ func printClasses(w io.Writer, r *arrays.Report) error {
 	}
 	t := table.NewWriter()
 	t.SetStyle(table.StyleLight)
-	t.AppendHeader(table.Row{"class", "labels", "right"})
+	heading := table.Row{"class", "labels"}
+	if r.Selected.Labels.Accuracy != nil {
+		heading = append(heading, "right")
+	}
+	t.AppendHeader(heading)
 	for _, class := range classes {
-		right := "" // unknown
+		row := table.Row{class.Class, class.Count}
 		if class.Correct != nil && class.Known() > 0 {
-			right = fmt.Sprintf("%d of %d", *class.Correct, class.Known())
+			row = append(row, fmt.Sprintf("%d of %d", *class.Correct, class.Known()))
 		}
-		t.AppendRow(table.Row{class.Class, class.Count, right})
+		t.AppendRow(row)
 	}
 	_, err := fmt.Fprintln(w, t.Render())
 	return err

@@ -29,9 +29,9 @@ func (d *data) explain(err error, p *label.Policy) error {
 		return d.explainData(unusable)
 	}
 	var guest *plugins.GuestError
-	if errors.As(err, &guest) && p.AsksForFeatures() && !d.input.GrantFeatures &&
-		(guest.Code == sdk.CodeDenied || guest.Code == sdk.CodeNotSupported) {
-		return wrong("%w: the policy looks at features: give them by --features, and --text-features where it wants those of texts too", err)
+	missing := d.input.Features == nil || d.input.TextFeatures == nil
+	if errors.As(err, &guest) && (guest.Code == sdk.CodeDenied || guest.Code == sdk.CodeNotSupported) && p.AsksForFeatures() && missing {
+		return wrong("%w: the policy looks at features: give those of the rows by --features, those of the classes' texts by --text-features", err)
 	}
 	return err
 }

@@ -1,10 +1,10 @@
 package arrays
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"path/filepath"
 	"time"
 
@@ -58,6 +58,18 @@ func (j *Job) open(endings ...string) (*data, error) {
 	return d, nil
 }
 
+// policy loads what was chosen.
+func (j *Job) policy(ctx context.Context, c Choice, kind sdk.Kind) (*label.Policy, error) {
+	if c.Name == "" && kind == sdk.KindEnsemble {
+		c.Name = DefaultEnsemble
+	}
+	p, err := label.Open(ctx, j.Catalogue, c.Name, c.Params, kind)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &Error{err} // a path that leads nowhere
+	}
+	return p, err
+}
+
 // Select runs a selection policy and writes what it selected to Output, a .npz or
 // .csv file. Once a policy was run the report is there with an error too: what
 // the policy said.
@@ -73,7 +85,7 @@ func (j *Job) Select(ctx context.Context) (report *Report, err error) {
 			return nil, err
 		}
 	}
-	selection, err := label.Open(ctx, j.Catalogue, j.Policy.Name, j.Policy.Params, sdk.KindSelection)
+	selection, err := j.policy(ctx, j.Policy, sdk.KindSelection)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +124,7 @@ func (j *Job) makeEnsemble(ctx context.Context, d *data, report *Report) error {
 		d.input.Ensemble = d.input.Models[0]
 		return nil
 	}
-	ensemble, err := label.Open(ctx, j.Catalogue, cmp.Or(j.Ensemble.Name, DefaultEnsemble), j.Ensemble.Params, sdk.KindEnsemble)
+	ensemble, err := j.policy(ctx, j.Ensemble, sdk.KindEnsemble)
 	if err != nil {
 		return err
 	}
@@ -144,7 +156,7 @@ func (j *Job) Combine(ctx context.Context) (report *Report, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
-	ensemble, err := label.Open(ctx, j.Catalogue, cmp.Or(j.Policy.Name, DefaultEnsemble), j.Policy.Params, sdk.KindEnsemble)
+	ensemble, err := j.policy(ctx, j.Policy, sdk.KindEnsemble)
 	if err != nil {
 		return nil, err
 	}

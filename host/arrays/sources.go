@@ -2,6 +2,7 @@ package arrays
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -203,8 +204,12 @@ func advice(path string) string {
 
 // unreadable is the user's to mend, but for a file that is damaged.
 func unreadable(err error) error {
-	if errors.Is(err, array.ErrSize) {
+	var file *fs.PathError
+	switch {
+	case errors.Is(err, array.ErrSize):
 		return err
+	case errors.As(err, &file):
+		return wrong("%s: %w", file.Path, file.Err)
 	}
 	return &Error{err}
 }
@@ -239,12 +244,8 @@ func checkOutput(path string, endings []string, inputs []string) error {
 	if !known {
 		return wrong("-o %s: its ending is none of %s", path, strings.Join(endings, ", "))
 	}
-	folder, err := os.Stat(filepath.Dir(path))
-	if err != nil {
-		return wrong("-o %s: %w", path, err)
-	}
-	if !folder.IsDir() {
-		return wrong("-o %s: %s is no folder", path, filepath.Dir(path))
+	if folder, err := os.Stat(filepath.Dir(path)); err != nil || !folder.IsDir() {
+		return wrong("-o %s: there is no folder %s", path, filepath.Dir(path))
 	}
 	there, err := os.Stat(path)
 	if err != nil {
