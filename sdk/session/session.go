@@ -39,7 +39,7 @@ type Record struct {
 // Metric is a number of the policy's own.
 type Metric struct {
 	Name  string
-	Round int
+	Round int // of an ensemble's Combine, the last
 	Value float64
 }
 
