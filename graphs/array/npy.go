@@ -105,7 +105,9 @@ func (h header) elements(size int) (int, error) {
 
 // Read reads one array from r. It takes memory as data arrives, so that a
 // header which promises more than there is costs nothing.
-func Read(r io.Reader) (Array, error) {
+func Read(r io.Reader) (Array, error) { return read(r, math.MaxInt) }
+
+func read(r io.Reader, most int) (Array, error) {
 	h, err := readHeader(r)
 	if err != nil {
 		return Array{}, err
@@ -117,6 +119,9 @@ func Read(r io.Reader) (Array, error) {
 	n, err := h.elements(size)
 	if err != nil {
 		return Array{}, err
+	}
+	if n > most {
+		return Array{}, fmt.Errorf("%w: shape %v, and %d values are wanted at most", ErrFormat, h.shape, most)
 	}
 	var raw bytes.Buffer
 	if _, err := io.CopyN(&raw, r, int64(n)*int64(size)); err != nil {
@@ -130,13 +135,17 @@ func Read(r io.Reader) (Array, error) {
 }
 
 // ReadFile reads a .npy file.
-func ReadFile(path string) (Array, error) {
+func ReadFile(path string) (Array, error) { return ReadFileAtMost(path, math.MaxInt) }
+
+// ReadFileAtMost reads a .npy file of some number of values at most; of a larger
+// one nothing but the header is read.
+func ReadFileAtMost(path string, most int) (Array, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return Array{}, err
 	}
 	defer f.Close()
-	a, err := Read(f)
+	a, err := read(f, most)
 	if err != nil {
 		return Array{}, fmt.Errorf("reading %s: %w", path, err)
 	}

@@ -206,6 +206,7 @@ func TestWrong(t *testing.T) {
 		"other shapes":       {func(j *arrays.Job) { j.Probabilities = append(j.Probabilities, matrix(1, 0)) }, "1 x 2"},
 		"logits of a second": {func(j *arrays.Job) { j.Probabilities = append(j.Probabilities, matrix(1, 0, 1, 0, 9, 9)) }, "row 2: sums to 18"},
 		"labels":             {func(j *arrays.Job) { j.Labels = save(t, "l.npy", []int{2}, []int64{0, 1}) }, "3 rows"},
+		"too many labels":    {func(j *arrays.Job) { j.Labels = p }, "3 values are wanted at most"},
 		"labels' classes":    {func(j *arrays.Job) { j.Labels = save(t, "l.npy", []int{3}, []int64{0, 2, 1}) }, "row 1 is labelled 2"},
 		"labels below -1":    {func(j *arrays.Job) { j.Labels = save(t, "l.npy", []int{3}, []int64{0, -2, 1}) }, "row 1 is labelled -2"},
 		"labels' type":       {func(j *arrays.Job) { j.Labels = save(t, "l.npy", []int{3}, []float32{0, 1, 1}) }, "integers"},
@@ -216,7 +217,7 @@ func TestWrong(t *testing.T) {
 			j.Features, j.TextFeatures = []string{p}, []string{save(t, "t.npy", []int{2, 3}, make([]float32, 6))}
 		}, "2 features a row"},
 		"class names":     {func(j *arrays.Job) { j.ClassNames = text("classes.txt", "cat\n") }, "names 1 classes"},
-		"prior":           {func(j *arrays.Job) { j.Prior = save(t, "prior.npy", []int{3}, []float32{1, 1, 1}) }, "3 values for 2 classes"},
+		"prior":           {func(j *arrays.Job) { j.Prior = save(t, "prior.npy", []int{3}, []float32{1, 1, 1}) }, "2 values are wanted at most"},
 		"logit scales":    {func(j *arrays.Job) { j.LogitScales = []float64{1, 2} }, "2 logit scales"},
 		"output's ending": {func(j *arrays.Job) { j.Output += ".txt" }, ".npz, .csv"},
 		"output's folder": {func(j *arrays.Job) { j.Output = "nowhere/out.npz" }, "no folder nowhere"},

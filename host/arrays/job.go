@@ -90,14 +90,14 @@ func (j *Job) Select(ctx context.Context) (report *Report, err error) {
 		return nil, err
 	}
 	report = newReport(d, j.Output)
-	report.Policy = policyOf(selection)
+	report.Policy = report.use(selection)
 	if err := j.makeEnsemble(ctx, d, report); err != nil {
 		return report, err
 	}
 	if ensemble, ok := d.input.Ensemble.(*scratch); ok {
 		defer func() { err = errors.Join(err, ensemble.Close()) }()
 	}
-	report.warnUnseenFeatures(d, selection)
+	report.warnUnseenFeatures(d)
 
 	// Whatever a policy may emit can be written.
 	d.input.Takes = []sdk.EmitKind{sdk.EmitSoft, sdk.EmitCandidates, sdk.EmitDrop}
@@ -128,7 +128,7 @@ func (j *Job) makeEnsemble(ctx context.Context, d *data, report *Report) error {
 	if err != nil {
 		return err
 	}
-	report.Ensemble = policyOf(ensemble)
+	report.Ensemble = report.use(ensemble)
 	// Beside the output: where N x C has room is for the user to say.
 	combined, err := newScratch(filepath.Dir(j.Output), d.rows, d.classes)
 	if err != nil {
@@ -161,8 +161,8 @@ func (j *Job) Combine(ctx context.Context) (report *Report, err error) {
 		return nil, err
 	}
 	report = newReport(d, j.Output)
-	report.Policy = policyOf(ensemble)
-	report.warnUnseenFeatures(d, ensemble)
+	report.Policy = report.use(ensemble)
+	report.warnUnseenFeatures(d)
 	began := time.Now()
 	err = j.run("combine", d, func(in plugins.Input) error {
 		told, err := ensemble.CombineFile(ctx, in, j.Output, func(int) {})

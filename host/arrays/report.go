@@ -32,6 +32,8 @@ type Report struct {
 	Seconds               float64 `json:"seconds"`
 	SecondsPerMillionRows float64 `json:"seconds_per_million_rows"`
 	Output                string  `json:"output"`
+
+	looks bool // a policy asks for features
 }
 
 // Policy says which policy ran.
@@ -92,7 +94,9 @@ func newReport(d *data, output string) *Report {
 	}
 }
 
-func policyOf(p *label.Policy) *Policy {
+// use is a policy that is about to run.
+func (r *Report) use(p *label.Policy) *Policy {
+	r.looks = r.looks || p.AsksForFeatures()
 	return &Policy{Name: p.Name, Version: p.Version, Path: p.Path, Hash: p.Hash, Params: p.Params}
 }
 
@@ -101,9 +105,9 @@ func (r *Report) warn(format string, arguments ...any) {
 }
 
 // warnUnseenFeatures says that features are given to who does not look at them.
-func (r *Report) warnUnseenFeatures(d *data, p *label.Policy) {
-	if d.input.GrantFeatures && !p.AsksForFeatures() {
-		r.warn("policy %s does not look at features", p.Name)
+func (r *Report) warnUnseenFeatures(d *data) {
+	if d.input.GrantFeatures && !r.looks {
+		r.warn("policy %s does not look at features", r.Policy.Name)
 	}
 }
 

@@ -216,7 +216,7 @@ func unreadable(err error) error {
 
 // readLabels reads the true classes of the rows; those that are unknown are -1.
 func readLabels(path string, d *data) ([]int, error) {
-	a, err := array.ReadFile(path)
+	a, err := array.ReadFileAtMost(path, d.rows)
 	if err != nil {
 		return nil, unreadable(err)
 	}

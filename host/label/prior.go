@@ -44,7 +44,7 @@ func ReadPrior(path string, classNames []string) ([]float64, error) {
 	var err error
 	switch ending := strings.ToLower(filepath.Ext(path)); ending {
 	case ".npy":
-		values, err = readArray(path)
+		values, err = readArray(path, len(classNames))
 	case ".csv":
 		values, err = readTable(path, classNames)
 	default:
@@ -60,8 +60,8 @@ func ReadPrior(path string, classNames []string) ([]float64, error) {
 	return prior, nil
 }
 
-func readArray(path string) ([]float64, error) {
-	a, err := array.ReadFile(path)
+func readArray(path string, classes int) ([]float64, error) {
+	a, err := array.ReadFileAtMost(path, classes)
 	if err != nil {
 		return nil, err
 	}
