@@ -35,6 +35,7 @@ func (o *arrayOptions) flags(cmd *cobra.Command, output string) {
 	flags.StringVar(&o.job.Prior, "prior", "", "how frequent the classes are, a .npy [C] or .csv (class,number) `FILE`")
 	flags.StringVar(&o.job.ClassNames, "class-names", "", "names of the classes, a `FILE` with one a line (default: their numbers)")
 	flags.Float64SliceVar(&o.job.LogitScales, "logit-scale", nil, "the model's logit scale `X` (1/tau); once for each -p")
+	flags.Lookup("logit-scale").DefValue = ""
 	flags.Uint64Var(&o.job.Seed, "seed", 1, "where the policy's randomness starts")
 	flags.IntVar(&o.job.Threads, "threads", 0, "threads, 0 for one a core; results do not depend on it")
 	flags.DurationVar(&o.time, "time", 0, "the longest that a policy may compute (default 10m)")
