@@ -72,11 +72,13 @@ func (r *run) classifyWith(ctx context.Context, i int) (_ []string, err error) {
 	return []string{text, out}, nil
 }
 
-// labelInput is what policies see: probabilities, never labels. Close the
-// matrices when they are done.
-func (r *run) labelInput() (_ label.Input, closeAll func() error, err error) {
-	in := label.Input{
-		ClassNames: r.classNames, Seed: r.config.Seed, Limits: r.config.Label.Limits, Threads: r.config.Run.Threads,
+// labelInput is what a policy sees: probabilities, features where they are
+// granted, never labels. Close the matrices when it is done.
+func (r *run) labelInput(p *label.Policy) (in plugins.Input, closeAll func() error, err error) {
+	in = plugins.Input{
+		ClassNames: r.classNames, Prior: r.prior, Seed: r.config.Seed,
+		Limits: label.Limits(r.config.Label.Limits), Threads: r.config.Run.Threads,
+		GrantFeatures: p.SeesFeatures(),
 	}
 	var mapped []*array.Mapped
 	closeAll = func() error {
@@ -86,29 +88,65 @@ func (r *run) labelInput() (_ label.Input, closeAll func() error, err error) {
 		}
 		return errors.Join(errs...)
 	}
-	for _, m := range r.models {
-		matrix, err := array.Map(r.folder.Join(probabilitiesName(m.Name)))
+	defer func() {
 		if err != nil {
-			return in, nil, errors.Join(err, closeAll())
+			err = errors.Join(err, closeAll())
+		}
+	}()
+	open := func(name string) (array.Matrix, error) {
+		matrix, err := array.Map(r.folder.Join(name))
+		if err != nil {
+			return array.Matrix{}, err
 		}
 		mapped = append(mapped, matrix)
-		in.Models = append(in.Models, matrix.Matrix)
+		return matrix.Matrix, nil
+	}
+	for i, m := range r.models {
+		matrix, err := open(probabilitiesName(m.Name))
+		if err != nil {
+			return in, nil, err
+		}
+		in.Models = append(in.Models, label.Matrix{Matrix: matrix})
 		in.ModelNames = append(in.ModelNames, m.Name)
 		in.LogitScales = append(in.LogitScales, float64(m.Config.LogitScale))
+		if !in.GrantFeatures {
+			continue
+		}
+		images, err := open(featuresName(m.Name))
+		if err != nil {
+			return in, nil, err
+		}
+		texts, err := open(textFeaturesName(m.Name))
+		if err != nil {
+			return in, nil, err
+		}
+		in.Features = append(in.Features, label.Picked{Matrix: images, Of: r.rows(i, r.kept.unlabeled)})
+		in.TextFeatures = append(in.TextFeatures, label.Matrix{Matrix: texts})
 	}
 	return in, closeAll, nil
 }
 
+// policyInputs are what decides a policy's results beside the files before it: of
+// a prior in a file the configuration has but the path.
+func (r *run) policyInputs(p *label.Policy) func() string {
+	return func() string {
+		if r.prior == nil {
+			return p.Identity()
+		}
+		return digest(p.Identity(), fmt.Sprint(r.prior))
+	}
+}
+
 // combine makes one matrix of the models' probabilities, by the ensemble policy.
 func (r *run) combine(ctx context.Context) (_ []string, err error) {
-	in, closeAll, err := r.labelInput()
+	in, closeAll, err := r.labelInput(r.ensemble)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, closeAll()) }()
 	task := r.options.Display.Start("combine", len(r.kept.unlabeled), "pictures")
 	defer task.End()
-	told, err := r.ensemble.Combine(ctx, in, r.folder.Join(ensembleName), task.Set)
+	told, err := r.ensemble.CombineFile(ctx, in, r.folder.Join(ensembleName), task.Set)
 	r.hear(r.ensemble, told)
 	if err != nil {
 		return nil, err
@@ -118,7 +156,7 @@ func (r *run) combine(ctx context.Context) (_ []string, err error) {
 
 // selectLabels makes pseudo labels, by the selection policy.
 func (r *run) selectLabels(ctx context.Context) (_ []string, err error) {
-	in, closeAll, err := r.labelInput()
+	in, closeAll, err := r.labelInput(r.selection)
 	if err != nil {
 		return nil, err
 	}
@@ -128,23 +166,24 @@ func (r *run) selectLabels(ctx context.Context) (_ []string, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, ensemble.Close()) }()
-	in.Ensemble = ensemble.Matrix
+	in.Ensemble = label.Matrix{Matrix: ensemble.Matrix}
 	task := r.options.Display.Start("select", len(r.kept.unlabeled), "pictures")
 	defer task.End()
-	labels, told, err := r.selection.Select(ctx, in)
-	r.hear(r.selection, told)
+	// Training takes hard labels: others, in.Takes says, are refused to the policy.
+	selected, err := r.selection.Select(ctx, in)
+	r.hear(r.selection, selected.Record)
 	if err != nil {
 		return nil, err
 	}
 	task.Set(len(r.kept.unlabeled))
-	rows := make([]evaluate.PseudoLabel, len(labels))
-	for i, l := range labels {
+	rows := make([]evaluate.PseudoLabel, len(selected.Labels))
+	for i, l := range selected.Labels {
 		rows[i] = evaluate.PseudoLabel{
 			Path: r.data.Pictures[r.kept.unlabeled[l.Row]].ID, Class: r.classNames[l.Class],
 			Weight: l.Weight, Probability: ensemble.Row(l.Row)[l.Class],
 		}
 	}
-	r.warnEmptyClasses(labels)
+	r.warnEmptyClasses(selected.Labels)
 	return []string{pseudoLabelsName}, evaluate.WritePseudoLabels(r.folder.Join(pseudoLabelsName), rows)
 }
 
@@ -165,13 +204,21 @@ func (r *run) warnEmptyClasses(labels []plugins.Label) {
 	}
 }
 
-// hear records what a policy reported.
+// hear records what a policy reported, and shows its lines.
 func (r *run) hear(p *label.Policy, told plugins.Record) {
 	for _, m := range told.Metrics {
 		r.manifest.Metrics = append(r.manifest.Metrics, folder.Metric{Plugin: p.Name, Name: m.Name, Round: m.Round, Value: m.Value})
 	}
 	for _, line := range told.Log {
-		r.log.Log(context.Background(), label.Level(line.Level), line.Text, "plugin", p.Name, "round", line.Round)
+		level := label.Level(line.Level)
+		attributes := []any{"plugin", p.Name, "round", line.Round}
+		if line.Row >= 0 {
+			attributes = append(attributes, "row", line.Row, "rows", line.Rows)
+		}
+		r.log.Log(context.Background(), level, line.Text, attributes...)
+		if r.log.Enabled(context.Background(), level) {
+			r.options.Display.Say("%s", label.Say(p.Name, line))
+		}
 	}
 }
 

@@ -30,6 +30,7 @@ type plan struct {
 	models              []*backbone.Description
 	catalogue           *plugins.Catalogue
 	ensemble, selection *label.Policy
+	prior               []float64 // of the classes; nil without
 }
 
 // prepare reads everything that a run needs and finds what is wrong with it
@@ -43,6 +44,9 @@ func prepare(ctx context.Context, c *config.Config, options Options) (_ *plan, e
 		}
 	}()
 	if err := p.openData(); err != nil {
+		return nil, err
+	}
+	if err := p.openPrior(); err != nil {
 		return nil, err
 	}
 	if err := p.describeModels(); err != nil {
@@ -77,6 +81,21 @@ func (p *plan) openData() error {
 	p.data, p.truth = data, truth
 	for _, class := range data.Classes {
 		p.classNames = append(p.classNames, class.Name)
+	}
+	return nil
+}
+
+// openPrior reads the prior over the classes, where there is one.
+func (p *plan) openPrior() (err error) {
+	given := p.config.Label.Prior
+	switch {
+	case given.File != "":
+		p.prior, err = label.ReadPrior(given.File, p.classNames)
+	case given.Values != nil:
+		p.prior, err = label.Prior(given.Values, len(p.classNames))
+	}
+	if err != nil {
+		return &UsageError{Err: fmt.Errorf("label.prior: %w", err)}
 	}
 	return nil
 }

@@ -124,8 +124,8 @@ func (r *run) stages(ctx context.Context) error {
 	for _, s := range []stage{
 		{"encode", r.encodeInputs, r.encode},
 		{"classify", nothing, r.classify},
-		{"combine", r.ensemble.Identity, r.combine},
-		{"select", r.selection.Identity, r.selectLabels},
+		{"combine", r.policyInputs(r.ensemble), r.combine},
+		{"select", r.policyInputs(r.selection), r.selectLabels},
 		{"learn", nothing, r.learn},
 		{"evaluate", nothing, r.evaluate},
 		{"report", r.reportInputs, r.report},

@@ -28,6 +28,8 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"replace":  replace,
 		"png":      claimPNG,
 		"fill":     fill,
+		"npy":      writeArray,
+		"npz":      showArrays,
 	}
 }
 

@@ -8,11 +8,13 @@ import (
 	"strings"
 
 	"github.com/upl-host/upl-host/graphs"
+	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/graphs/checkpoint"
 	"github.com/upl-host/upl-host/graphs/preprocess"
 	"github.com/upl-host/upl-host/graphs/safetensors"
 	"github.com/upl-host/upl-host/graphs/savedmodel"
 	"github.com/upl-host/upl-host/host"
+	"github.com/upl-host/upl-host/host/arrays"
 	"github.com/upl-host/upl-host/host/config"
 	"github.com/upl-host/upl-host/host/dataset"
 	"github.com/upl-host/upl-host/host/folder"
@@ -48,11 +50,11 @@ func exitCode(err error) int {
 		return exitInterrupted
 	case is[*plugins.LimitError](err), errors.Is(err, preprocess.ErrTooLarge):
 		return exitLimit
-	case is[*plugins.IntegrityError](err), errors.Is(err, host.ErrIntegrity), errors.Is(err, checkpoint.ErrCorrupt),
+	case is[*plugins.IntegrityError](err), errors.Is(err, host.ErrIntegrity), errors.Is(err, checkpoint.ErrCorrupt), errors.Is(err, array.ErrSize),
 		errors.Is(err, safetensors.ErrFormat), errors.Is(err, savedmodel.ErrFormat),
 		errors.Is(err, preprocess.ErrCorrupt), errors.Is(err, preprocess.ErrNotPicture):
 		return exitIntegrity
-	case is[*usageError](err), is[*host.UsageError](err), is[*config.Error](err), is[*dataset.Error](err),
+	case is[*usageError](err), is[*host.UsageError](err), is[*arrays.Error](err), is[*config.Error](err), is[*dataset.Error](err),
 		is[*folder.LockedError](err), is[*plugins.NotFoundError](err), is[*plugins.AmbiguousError](err), is[*plugins.ParameterError](err),
 		is[*graphs.NoDeviceError](err), errors.Is(err, graphs.ErrConfig), errors.Is(err, graphs.ErrContract), errors.Is(err, savedmodel.ErrExists):
 		return exitUsage

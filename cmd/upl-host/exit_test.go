@@ -10,10 +10,12 @@ import (
 	"testing"
 
 	"github.com/upl-host/upl-host/graphs"
+	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/graphs/checkpoint"
 	"github.com/upl-host/upl-host/graphs/preprocess"
 	"github.com/upl-host/upl-host/graphs/safetensors"
 	"github.com/upl-host/upl-host/host"
+	"github.com/upl-host/upl-host/host/arrays"
 	"github.com/upl-host/upl-host/host/config"
 	"github.com/upl-host/upl-host/host/dataset"
 	"github.com/upl-host/upl-host/host/encode"
@@ -31,6 +33,7 @@ func TestExitCode(t *testing.T) {
 		{fs.ErrPermission, 1},
 		{usage("which?"), 2},
 		{&host.UsageError{Err: errors.New("x")}, 2},
+		{&arrays.Error{Err: errors.New("x")}, 2},
 		{&host.UsageError{Err: &host.OtherConfigurationError{}}, 2},
 		{&config.Error{}, 2},
 		{&dataset.Error{}, 2},
@@ -51,6 +54,7 @@ func TestExitCode(t *testing.T) {
 		{host.ErrIntegrity, 5},
 		{checkpoint.ErrCorrupt, 5},
 		{safetensors.ErrFormat, 5},
+		{array.ErrSize, 5},
 		{&encode.PictureError{Err: preprocess.ErrCorrupt}, 5},
 		{context.Canceled, 130},
 		// Interrupted, whatever else went wrong in stopping.

@@ -54,6 +54,8 @@ failed, 4 a limit was exceeded, 5 integrity (hash, grant, corrupt file),
 		newPredictCommand(),
 		newExportClassifierCommand(),
 		newEmbedCommand(),
+		newSelectCommand(),
+		newCombineCommand(),
 		newPluginCommand(),
 		newDoctorCommand(),
 	)

@@ -43,11 +43,16 @@ func (m Matrix) CheckFinite() error {
 }
 
 // Array is a NumPy array in C order. Data is one of []float32, []float64,
-// []int32, []int64, []uint32, []uint64, []uint8, []bool, []string.
+// []int32, []int64, []uint32, []uint64, []uint8, []bool, []string; to be written
+// also Generated.
 type Array struct {
 	Shape []int
 	Data  any
 }
+
+// Generated is the data of a matrix of float32 that is never whole in memory: it
+// is called for one row after the other as they are written, with a row of zeros.
+type Generated func(row int, dst []float32)
 
 // Len returns the number of elements that the shape holds.
 func (a Array) Len() int {

@@ -53,7 +53,7 @@ func mapFile(f *os.File) (*Mapped, error) {
 		return nil, err
 	}
 	if info.Size()-offset != int64(n)*4 {
-		return nil, fmt.Errorf("%w: %d bytes of data where shape %v needs %d", ErrFormat, info.Size()-offset, h.shape, n*4)
+		return nil, fmt.Errorf("%w: %d bytes of data where shape %v needs %d", ErrSize, info.Size()-offset, h.shape, n*4)
 	}
 	m := &Mapped{Matrix: Matrix{Rows: h.shape[0], Cols: h.shape[1]}}
 	if n == 0 {

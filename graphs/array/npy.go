@@ -24,6 +24,9 @@ const headerLimit = 1 << 16
 // ErrFormat marks a file that is not a NumPy array that this package reads.
 var ErrFormat = errors.New("not a readable NumPy array")
 
+// ErrSize marks a file whose data is not as long as its header says.
+var ErrSize = fmt.Errorf("%w: its length is not what its header says", ErrFormat)
+
 type header struct {
 	descr string
 	shape []int
@@ -102,7 +105,9 @@ func (h header) elements(size int) (int, error) {
 
 // Read reads one array from r. It takes memory as data arrives, so that a
 // header which promises more than there is costs nothing.
-func Read(r io.Reader) (Array, error) {
+func Read(r io.Reader) (Array, error) { return read(r, math.MaxInt) }
+
+func read(r io.Reader, most int) (Array, error) {
 	h, err := readHeader(r)
 	if err != nil {
 		return Array{}, err
@@ -115,9 +120,12 @@ func Read(r io.Reader) (Array, error) {
 	if err != nil {
 		return Array{}, err
 	}
+	if n > most {
+		return Array{}, fmt.Errorf("%w: shape %v, and %d values are wanted at most", ErrFormat, h.shape, most)
+	}
 	var raw bytes.Buffer
 	if _, err := io.CopyN(&raw, r, int64(n)*int64(size)); err != nil {
-		return Array{}, fmt.Errorf("%w: %d of %d bytes of data", ErrFormat, raw.Len(), n*size)
+		return Array{}, fmt.Errorf("%w: %d of %d bytes of data", ErrSize, raw.Len(), n*size)
 	}
 	data, err := decode(h.descr, raw.Bytes(), n)
 	if err != nil {
@@ -127,13 +135,17 @@ func Read(r io.Reader) (Array, error) {
 }
 
 // ReadFile reads a .npy file.
-func ReadFile(path string) (Array, error) {
+func ReadFile(path string) (Array, error) { return ReadFileAtMost(path, math.MaxInt) }
+
+// ReadFileAtMost reads a .npy file of some number of values at most; of a larger
+// one nothing but the header is read.
+func ReadFileAtMost(path string, most int) (Array, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return Array{}, err
 	}
 	defer f.Close()
-	a, err := Read(f)
+	a, err := read(f, most)
 	if err != nil {
 		return Array{}, fmt.Errorf("reading %s: %w", path, err)
 	}
@@ -226,7 +238,7 @@ func Float16(bits uint16) float32 {
 
 func describe(data any) (string, error) {
 	switch data := data.(type) {
-	case []float32:
+	case []float32, Generated:
 		return "<f4", nil
 	case []float64:
 		return "<f8", nil
@@ -281,20 +293,38 @@ func Write(w io.Writer, a Array) error {
 	if err := writeHeader(w, descr, a.Shape); err != nil {
 		return err
 	}
-	if texts, ok := a.Data.([]string); ok {
-		size, _ := itemSize(descr)
-		for _, text := range texts {
-			cell := make([]byte, size)
-			for i, r := range []rune(text) {
-				binary.LittleEndian.PutUint32(cell[4*i:], uint32(r))
-			}
-			if _, err := w.Write(cell); err != nil {
+	switch data := a.Data.(type) {
+	case []string:
+		return writeTexts(w, descr, data)
+	case Generated:
+		row := make([]float32, a.Shape[1])
+		for i := range a.Shape[0] {
+			clear(row)
+			data(i, row)
+			if _, err := w.Write(Bytes(row)); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
 	return binary.Write(w, binary.LittleEndian, a.Data)
+}
+
+func writeTexts(w io.Writer, descr string, texts []string) error {
+	size, err := itemSize(descr)
+	if err != nil {
+		return err
+	}
+	for _, text := range texts {
+		cell := make([]byte, size)
+		for i, r := range []rune(text) {
+			binary.LittleEndian.PutUint32(cell[4*i:], uint32(r))
+		}
+		if _, err := w.Write(cell); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // WriteFile writes a .npy file, whole or not at all.

@@ -88,6 +88,7 @@ func (l *loader) check(c *Config) {
 	l.checkModels(c)
 	l.checkPrompt(c)
 	l.checkLearn(c)
+	l.checkPrior(c)
 	if c.Dataset.Kind == "list" && c.Dataset.Classes == "" && !reported["dataset.classes"] {
 		l.faults.add(l.near("dataset.classes"), "dataset.classes", "required where dataset.kind is list: nothing else names the classes")
 	}
@@ -172,6 +173,23 @@ func (l *loader) checkPrompt(c *Config) {
 		if Fill(template, "a") == Fill(template, "b") {
 			l.faults.add(l.near(path), path, "%s has no place for the class name: [CLS]", strconv.Quote(shorten(template)))
 		}
+	}
+}
+
+// checkPrior checks values that are written out; how many classes there are, and
+// what a file has, is seen when the data set is opened.
+func (l *loader) checkPrior(c *Config) {
+	sum := 0.0
+	for i, v := range c.Label.Prior.Values {
+		if v < 0 {
+			path := index("label.prior", i)
+			l.faults.add(l.near(path), path, "%v is out of range: a share is at least 0", v)
+			return
+		}
+		sum += v
+	}
+	if len(c.Label.Prior.Values) > 0 && sum == 0 {
+		l.faults.add(l.near("label.prior"), "label.prior", "all shares are 0")
 	}
 }
 

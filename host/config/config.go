@@ -126,8 +126,18 @@ type Label struct {
 	Ensemble Policy `yaml:"ensemble" default:"{plugin: mean}"`
 	// Which pictures get which pseudo labels.
 	Selection Policy `yaml:"selection" default:"{plugin: top-k}"`
+	// How frequent the classes are, for plugins that can use it: a number for each
+	// class in their order, or the path of a file, .npy with as many numbers, or .csv
+	// with a class name and a number a line. Counts will do: only the shares matter.
+	Prior Prior `yaml:"prior" path:"file" derived:"unknown" allowed:"at least 0, not all of them 0" example:"[0.5, 0.25, 0.25]"`
 	// What a plugin may take before the run is ended.
 	Limits Limits `yaml:"limits"`
+}
+
+// Prior is a prior over the classes: a file of it, or its values, or neither.
+type Prior struct {
+	File   string
+	Values []float64
 }
 
 // Policy is a plugin and what it is told.

@@ -105,6 +105,12 @@ func (c *Config) tree(key *Key, path string, v reflect.Value, folder string, kee
 		if key.path != "" {
 			return node(c.relocated(key, path, v.String(), folder))
 		}
+	case Shares:
+		prior := v.Interface().(Prior)
+		if len(prior.Values) == 0 {
+			return node(c.relocated(key, path, prior.File, folder))
+		}
+		return node(prior.Values)
 	}
 	return node(v.Interface())
 }
@@ -161,6 +167,10 @@ func node(value any) *yaml.Node {
 		return list(v)
 	case []string:
 		return list(v)
+	case []float64:
+		n := list(v)
+		n.Style = yaml.FlowStyle
+		return n
 	case Seeds:
 		n := list(v)
 		n.Style = yaml.FlowStyle

@@ -57,6 +57,7 @@ const (
 	Duration  Kind = "duration"
 	ByteCount Kind = "size"
 	SeedList  Kind = "integer or list of integers"
+	Shares    Kind = "path or list of numbers"
 	Mapping   Kind = "mapping"
 )
 
@@ -166,6 +167,8 @@ func kindOf(t reflect.Type) Kind {
 		return ByteCount
 	case reflect.TypeFor[Seeds]():
 		return SeedList
+	case reflect.TypeFor[Prior]():
+		return Shares
 	case reflect.TypeFor[Params]():
 		return Mapping
 	case reflect.TypeFor[[]string]():

@@ -88,6 +88,9 @@ func TestSet(t *testing.T) {
 		{"label.selection.params={K: 1}", func(c *config.Config) any { return c.Label.Selection.Params }, config.Params{"K": int64(1)}},
 		{"label.ensemble.params.New=true", func(c *config.Config) any { return c.Label.Ensemble.Params }, config.Params{"New": true}},
 		{"label.ensemble.plugin=./mine", func(c *config.Config) any { return c.Label.Ensemble.Plugin }, filepath.Join(working, "mine")},
+		{"label.prior=[1, 0.5]", func(c *config.Config) any { return c.Label.Prior }, config.Prior{Values: []float64{1, 0.5}}},
+		{"label.prior=a: [1].csv", func(c *config.Config) any { return c.Label.Prior }, config.Prior{File: filepath.Join(working, "a: [1].csv")}},
+		{"label={prior: p.npy}", func(c *config.Config) any { return c.Label.Prior }, config.Prior{File: filepath.Join(working, "p.npy")}},
 		{"dataset.path=data", func(c *config.Config) any { return c.Dataset.Path }, filepath.Join(working, "data")},
 	} {
 		t.Run(test.set, func(t *testing.T) {
@@ -105,6 +108,11 @@ func TestSetInOrder(t *testing.T) {
 		"label.selection.params.k=8", "label.selection.params.Deep.y=2",
 		"models.0.name=one", "models.1.name=two", "models.2={path: /three, name: three}",
 	))
+	for _, set := range [][]string{{"label.prior=p.csv", "label.prior=[2, 1]"}, {"label.prior=[2, 1, 1]", "label={prior: [2, 1]}"}} {
+		if got := load(t, text([]string{"UPL_LABEL_PRIOR=[1]"}, set...)).Label.Prior; !cmp.Equal(got, config.Prior{Values: []float64{2, 1}}) {
+			t.Errorf("%q: prior %v", set, got)
+		}
+	}
 	if diff := cmp.Diff(config.Params{"k": int64(8), "Deep": map[string]any{"x": int64(1), "y": int64(2)}}, c.Label.Selection.Params); diff != "" {
 		t.Errorf("params (-want +got):\n%s", diff)
 	}

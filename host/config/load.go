@@ -258,12 +258,13 @@ func (l *loader) assign(key *Key, path, text string, put func(*Key, any)) {
 	l.keep(r)
 }
 
-// textNode reads the text of a single value: as it stands for a string,
-// unless it is in quotes, as YAML for everything else.
+// textNode reads the text of a single value: as it stands for a string or the
+// path of shares, unless it is in quotes, as YAML for everything else.
 func textNode(key *Key, text string) (*yaml.Node, error) {
 	quoted := len(text) > 1 && (text[0] == '"' || text[0] == '\'') && text[len(text)-1] == text[0]
 	n, err := parseYAML([]byte(text))
-	if key.Kind == String && (!quoted || err != nil || n.Kind != yaml.ScalarNode) {
+	literal := key.Kind == String || key.Kind == Shares && !strings.HasPrefix(strings.TrimSpace(text), "[")
+	if literal && (!quoted || err != nil || n.Kind != yaml.ScalarNode) {
 		return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text}, nil
 	}
 	if err == nil && n == nil {

@@ -61,6 +61,7 @@ func assignments(t *rapid.T) []string {
 		"dataset.test":                rapid.SampledFrom([]string{"test", "a/b", ".", "./~x", "/t"}),
 		"prompt.template":             rapid.Map(rapid.StringMatching(`[^\x00]{0,6}`), func(s string) string { return s + "[CLS]" }),
 		"label.selection.plugin":      rapid.OneOf(rapid.SampledFrom([]string{"top-k", "a b", "yes"}), path()),
+		"label.prior":                 rapid.OneOf(rapid.SampledFrom([]string{"[1, 0.5]", "[1e-3]", "[]"}), path()),
 		"label.limits.time":           rapid.SampledFrom([]string{"1ms", "1h", "1h0m1s", "90s", "1.5s"}),
 		"label.limits.memory":         rapid.Map(rapid.Int64Range(1<<16, 1<<32), func(v int64) string { return fmt.Sprint(v) }),
 		"learn.initial_words":         rapid.String(),

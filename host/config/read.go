@@ -117,6 +117,19 @@ func (r *reader) value(key *Key, path string, n *yaml.Node) (any, bool) {
 		} else if ok {
 			return nil, false
 		}
+	case Shares:
+		if n.Kind == yaml.SequenceNode {
+			values, ok := elements(r, path, n, wanted[Number], number)
+			if len(values) == 0 { // as if it were not given
+				values = nil
+			}
+			return Prior{Values: values}, ok
+		}
+		if text, ok := stringOf(n); ok {
+			file, ok := r.resolve(key, path, text)
+			name, _ := file.(string)
+			return Prior{File: name}, ok
+		}
 	case Mapping:
 		if n.Kind == yaml.MappingNode {
 			v, ok := r.plain(path, n)
@@ -192,6 +205,7 @@ var wanted = map[Kind]string{
 	Duration:  "a duration (90s, 1h30m)",
 	ByteCount: "a size (512MiB, 2GB)",
 	SeedList:  "a number of seeds, or a list of seeds,",
+	Shares:    "a path, or a list of numbers,",
 	Mapping:   "a mapping",
 }
 
@@ -266,6 +280,12 @@ func integer(n *yaml.Node) (int64, bool) {
 func seed(n *yaml.Node) (uint64, bool) {
 	v, ok := integer(n)
 	return uint64(v), ok && v >= 0
+}
+
+func number(n *yaml.Node) (float64, bool) {
+	v, ok := scalar(Number, n)
+	value, _ := v.(float64)
+	return value, ok
 }
 
 func stringOf(n *yaml.Node) (string, bool) {

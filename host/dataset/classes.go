@@ -28,6 +28,18 @@ func (r *reader) readClasses() bool {
 	return len(r.faults.listed) == 0
 }
 
+// ReadClasses reads a classes file alone, in the order of its lines; what is wrong
+// with it is an *Error.
+func ReadClasses(path string) ([]Class, error) {
+	var found faults
+	text, err := os.ReadFile(path)
+	if err != nil {
+		found.add(path, "%s", reason(err))
+	}
+	classes := parseClasses(path, string(text), &found)
+	return classes, found.err()
+}
+
 // parseClasses reads the lines of a classes file and checks their names.
 func parseClasses(file, text string, found *faults) []Class {
 	var classes []Class

@@ -27,7 +27,7 @@ type PseudoLabelMeasures struct {
 	Recall       *float64            `json:"recall,omitempty"`
 	EmptyClasses []string            `json:"empty_classes"`
 	PerClass     []ClassPicks        `json:"per_class"`
-	ByConfidence []PicksByConfidence `json:"by_confidence"`
+	ByConfidence []PicksByConfidence `json:"by_confidence,omitempty"`
 }
 
 // ClassPicks are the pseudo labels of one class.
@@ -93,7 +93,7 @@ func (t tally) pointers(labels bool) (labelled, correct *int) {
 
 // PseudoLabels measures picks against the labels of the unlabelled pictures,
 // by row; below zero where unknown. bins is the number of bins of confidence:
-// ConfidenceBins.
+// ConfidenceBins; 0: probabilities are of no consequence.
 func PseudoLabels(picks []Pick, labels []int, classes []string, bins int) (PseudoLabelMeasures, error) {
 	perClass, perBin := make([]tally, len(classes)), make([]tally, bins)
 	var all tally
@@ -109,7 +109,9 @@ func PseudoLabels(picks []Pick, labels []int, classes []string, bins int) (Pseud
 		label := labels[pick.Row]
 		all.add(pick.Class, label)
 		perClass[pick.Class].add(pick.Class, label)
-		perBin[binOf(float64(pick.Probability), bins)].add(pick.Class, label)
+		if bins > 0 {
+			perBin[binOf(float64(pick.Probability), bins)].add(pick.Class, label)
+		}
 	}
 
 	m := PseudoLabelMeasures{Count: all.count, EmptyClasses: []string{}}

@@ -5,35 +5,44 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/host/config"
 	"github.com/upl-host/upl-host/plugins"
 	"github.com/upl-host/upl-host/sdk"
+	"github.com/upl-host/upl-host/sdk/session"
 )
 
-// Policy is a loaded policy with the parameters that the configuration gives it.
+// Policy is a loaded policy with the parameters that it is given.
 type Policy struct {
 	*plugins.Policy
-	Params json.RawMessage
+	Params json.RawMessage // an object, or nothing
+	// Granted are the views that the operator lets the policy see beyond
+	// probabilities: "features".
+	Granted []string
 }
 
-// OpenPolicy loads a policy and checks its kind and parameters. A policy of the
-// other kind, or a wrong parameter, is the user's to mend: *plugins.ParameterError.
+// OpenPolicy loads the policy that a configuration names.
 func OpenPolicy(ctx context.Context, catalogue *plugins.Catalogue, c config.Policy, kind sdk.Kind) (*Policy, error) {
-	loaded, err := catalogue.Find(ctx, c.Plugin, "")
+	params, err := json.Marshal(c.Params)
+	if err != nil {
+		return nil, fmt.Errorf("parameters of %s: %w", c.Plugin, err)
+	}
+	return Open(ctx, catalogue, c.Plugin, params, kind)
+}
+
+// Open loads a policy, by name or path, and checks its kind and parameters. A
+// policy of the other kind, or a wrong parameter, is the user's to mend:
+// *plugins.ParameterError.
+func Open(ctx context.Context, catalogue *plugins.Catalogue, name string, params json.RawMessage, kind sdk.Kind) (*Policy, error) {
+	loaded, err := catalogue.Find(ctx, name, "")
 	if err != nil {
 		return nil, err
 	}
 	if loaded.Kind != kind {
 		return nil, &plugins.ParameterError{Policy: loaded.Name, Reason: fmt.Sprintf("it is a policy for %s, and %s is wanted", loaded.Kind, kind)}
-	}
-	params, err := json.Marshal(c.Params)
-	if err != nil {
-		return nil, fmt.Errorf("parameters of %s: %w", c.Plugin, err)
 	}
 	if err := loaded.CheckParams(params); err != nil {
 		return nil, err
@@ -46,76 +55,49 @@ func (p *Policy) String() string {
 	return fmt.Sprintf("%s %s %s (%s, %.19s…)", p.Name, p.Version, p.Params, p.Path, p.Hash)
 }
 
-// Identity is all of a policy that decides its results.
+// Identity is all of a policy that decides its results: what it may see too.
 func (p *Policy) Identity() string {
-	return strings.Join([]string{p.Hash, p.Name, string(p.Params)}, "\n")
+	parts := []string{p.Hash, p.Name, string(p.Params)}
+	if p.SeesFeatures() {
+		parts = append(parts, sdk.ViewFeatures.String())
+	}
+	return strings.Join(parts, "\n")
 }
 
-// Input is what a policy may know: probabilities and names, never labels.
-type Input struct {
-	Ensemble    array.Matrix   // of the unlabeled pictures [N, C]; none for an ensemble policy
-	Models      []array.Matrix // likewise, of each model
-	ModelNames  []string
-	ClassNames  []string
-	LogitScales []float64
-	Seed        uint64
-	Limits      config.Limits
-	Threads     int
+// AsksForFeatures says whether the policy declares that it looks at features.
+func (p *Policy) AsksForFeatures() bool {
+	return slices.Contains(p.Needs.Views, sdk.ViewFeatures.String())
 }
 
-func (p *Policy) input(in Input) plugins.Input {
-	out := plugins.Input{
-		ClassNames: in.ClassNames, ModelNames: in.ModelNames, LogitScales: in.LogitScales,
-		Seed: in.Seed, Params: p.Params, Threads: in.Threads,
-		Limits: plugins.Limits{Time: in.Limits.Time, Memory: int64(in.Limits.Memory)},
-	}
-	if in.Limits.Time > 0 {
-		out.Limits.Call = in.Limits.Time
-	}
-	if in.Ensemble.Cols > 0 {
-		out.Ensemble = rows{in.Ensemble}
-	}
-	for _, m := range in.Models {
-		out.Models = append(out.Models, rows{m})
-	}
-	return out
+// SeesFeatures says whether it does, and has the operator's grant.
+func (p *Policy) SeesFeatures() bool {
+	return p.AsksForFeatures() && slices.Contains(p.Granted, sdk.ViewFeatures.String())
 }
 
-// rows lets a policy read a matrix.
-type rows struct{ matrix array.Matrix }
-
-// Rows is N.
-func (r rows) Rows() int { return r.matrix.Rows }
-
-// Classes is C.
-func (r rows) Classes() int { return r.matrix.Cols }
-
-// Read copies rows into dst.
-func (r rows) Read(first, n int, dst []float32) error {
-	copy(dst, r.matrix.Slice(first, first+n).Data)
-	return nil
+// Select runs a selection policy with its parameters. What it logged and measured
+// is there with an error too.
+func (p *Policy) Select(ctx context.Context, in plugins.Input) (plugins.Selection, error) {
+	in.Params = p.Params
+	return p.Policy.Select(ctx, in)
 }
 
-// Select runs a selection policy. The record is there with an error too. A run
-// learns from hard labels: emitting others is refused to the policy.
-func (p *Policy) Select(ctx context.Context, in Input) ([]plugins.Label, plugins.Record, error) {
-	s, err := p.Policy.Select(ctx, p.input(in))
-	return s.Labels, s.Record, err
+// Combine runs an ensemble policy with its parameters; emit gets its rows in
+// order, in memory that it must not keep.
+func (p *Policy) Combine(ctx context.Context, in plugins.Input, emit func(first int, rows []float32) error) (plugins.Record, error) {
+	in.Params = p.Params
+	return p.Policy.Combine(ctx, in, emit)
 }
 
-// Combine runs an ensemble policy and streams its matrix into a .npy file;
-// progress is told how many rows are done.
-func (p *Policy) Combine(ctx context.Context, in Input, path string, progress func(rows int)) (_ plugins.Record, err error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return plugins.Record{}, fmt.Errorf("making the run's folders: %w", err)
-	}
-	n, classes := in.Models[0].Rows, in.Models[0].Cols
+// CombineFile streams the matrix of an ensemble policy into a .npy file, which
+// appears whole or not at all; progress is told how many rows are done.
+func (p *Policy) CombineFile(ctx context.Context, in plugins.Input, path string, progress func(rows int)) (_ plugins.Record, err error) {
+	n, classes := in.Models[0].Rows(), in.Models[0].Classes()
 	w, err := array.Create(path, n, classes)
 	if err != nil {
 		return plugins.Record{}, err
 	}
 	defer w.Abort()
-	record, err := p.Policy.Combine(ctx, p.input(in), func(first int, rows []float32) error {
+	record, err := p.Combine(ctx, in, func(first int, rows []float32) error {
 		progress(first + len(rows)/classes)
 		return w.Append(rows)
 	})
@@ -123,6 +105,12 @@ func (p *Policy) Combine(ctx context.Context, in Input, path string, progress fu
 		return record, err
 	}
 	return record, w.Close()
+}
+
+// Limits are a configuration's, as policies are held to them: the longest time
+// in all is also that of a call.
+func Limits(l config.Limits) plugins.Limits {
+	return plugins.Limits{Time: l.Time, Call: l.Time, Memory: int64(l.Memory)}
 }
 
 // Level is a log level of a policy's as slog has it.
@@ -136,4 +124,15 @@ func Level(l sdk.Level) slog.Level {
 		return slog.LevelError
 	}
 	return slog.LevelInfo
+}
+
+// Say is a line of a policy's log for people: "top-k, round 0, rows 256 to 511:
+// warning: …".
+func Say(policy string, line session.Line) string {
+	where := fmt.Sprintf("%s, round %d", policy, line.Round)
+	if line.Row >= 0 {
+		where += fmt.Sprintf(", rows %d to %d", line.Row, line.Row+line.Rows-1)
+	}
+	names := map[sdk.Level]string{sdk.LevelDebug: "debug: ", sdk.LevelWarn: "warning: ", sdk.LevelError: "error: "}
+	return where + ": " + names[line.Level] + line.Text
 }

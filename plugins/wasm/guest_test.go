@@ -161,10 +161,10 @@ func wholeContract(t *testing.T, m *wasm.Module, policies []session.Description)
 		Candidates: []session.CandidateSet{{Row: 2, Weight: 1, Classes: []int{1, 2}}},
 		Drops:      []int{0},
 		Record: session.Record{Rounds: 2, Log: []session.Line{
-			{Level: sdk.LevelInfo, Text: "features [1 2 3 4 5 6 7 8]"},
-			{Level: sdk.LevelInfo, Text: seen + "[]"},
-			{Level: sdk.LevelInfo, Round: 1, Text: "features [1 2 3 4 5 6 7 8]"},
-			{Level: sdk.LevelInfo, Round: 1, Text: seen + "[{0 4294967295 0 dropped rows 0} {1 0 0.5 soft labels 0.75} {1 2 0.5 soft labels 0.25} " +
+			{Level: sdk.LevelInfo, Rows: 4, Text: "features [1 2 3 4 5 6 7 8]"},
+			{Level: sdk.LevelInfo, Row: -1, Text: seen + "[]"},
+			{Level: sdk.LevelInfo, Round: 1, Rows: 4, Text: "features [1 2 3 4 5 6 7 8]"},
+			{Level: sdk.LevelInfo, Round: 1, Row: -1, Text: seen + "[{0 4294967295 0 dropped rows 0} {1 0 0.5 soft labels 0.75} {1 2 0.5 soft labels 0.25} " +
 				"{2 1 1 candidate sets 0} {2 2 1 candidate sets 0} {3 0 1 hard labels 0} {3 1 1 hard labels 0}]"},
 		}},
 	}

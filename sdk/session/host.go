@@ -60,7 +60,11 @@ func (r *run) Log(level sdk.Level, message string) error {
 	}
 	text := Printable(message)
 	level = min(max(level, sdk.LevelDebug), sdk.LevelError)
-	r.record.Log = append(r.record.Log, Line{level, r.round, strings.TrimRight(text, "\n")})
+	line := Line{Level: level, Round: int(r.dataset.Round), Row: -1, Text: strings.TrimRight(text, "\n")}
+	if r.current != nil {
+		line.Row, line.Rows = r.current.first, r.current.rows
+	}
+	r.record.Log = append(r.record.Log, line)
 	return nil
 }
 
@@ -75,7 +79,7 @@ func (r *run) Metric(name string, value float64) error {
 	if math.IsNaN(value) || math.IsInf(value, 0) {
 		return refuse(sdk.CodeInvalid, "metric %s is %v", name, value)
 	}
-	r.record.Metrics = append(r.record.Metrics, Metric{name, r.round, value})
+	r.record.Metrics = append(r.record.Metrics, Metric{name, int(r.dataset.Round), value})
 	return nil
 }
 

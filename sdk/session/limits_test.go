@@ -157,3 +157,35 @@ func TestLimits(t *testing.T) {
 		}
 	}
 }
+
+// A log line says in which round and at which rows it was said.
+func TestLogSaysWhere(t *testing.T) {
+	say := func(h sdk.Host, text string) error { return h.Log(sdk.LevelInfo, text) }
+	g := &guest{
+		configure: func(h sdk.Host) error { return say(h, "configure") },
+		begin:     func(h sdk.Host, _ int) error { return say(h, "begin") },
+		observe:   func(h sdk.Host, _, _ int) error { return say(h, "observe") },
+		end:       func(h sdk.Host, _ int) (bool, error) { return false, say(h, "end") },
+		combine:   func(h sdk.Host, _, _ int) error { return errors.Join(say(h, "combine"), errors.New("enough")) },
+	}
+	in := input(5, 2)
+	in.BatchRows = 3
+	selected, err := session.Select(t.Context(), description, in, g.start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := func(text string, row, rows int) session.Line {
+		return session.Line{Level: sdk.LevelInfo, Row: row, Rows: rows, Text: text}
+	}
+	want := []session.Line{line("configure", -1, 0), line("begin", -1, 0), line("observe", 0, 3), line("observe", 3, 2), line("end", -1, 0)}
+	if !slices.Equal(selected.Log, want) {
+		t.Errorf("%+v", selected.Log)
+	}
+	ensemble := description
+	ensemble.Kind = sdk.KindEnsemble
+	in.Ensemble = nil
+	told, err := session.Combine(t.Context(), ensemble, in, func(int, []float32) error { return nil }, g.start)
+	if last := told.Log[len(told.Log)-1]; err == nil || last != line("combine", 0, 3) {
+		t.Errorf("%+v: %v", last, err)
+	}
+}

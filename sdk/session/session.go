@@ -39,7 +39,7 @@ type Record struct {
 // Metric is a number of the policy's own.
 type Metric struct {
 	Name  string
-	Round int
+	Round int // of an ensemble's Combine, the last
 	Value float64
 }
 
@@ -47,7 +47,10 @@ type Metric struct {
 type Line struct {
 	Level sdk.Level
 	Round int
-	Text  string
+	// Row is the first, and Rows the number, of the batch that was at hand; -1 and
+	// 0 outside Observe and Combine.
+	Row, Rows int
+	Text      string
 }
 
 // Select runs a selection policy. The record is also there with an error.

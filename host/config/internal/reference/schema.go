@@ -90,6 +90,8 @@ func valueOf(key *config.Key, m meanings) object {
 			"minItems": key.Range.Min, "maxItems": key.Range.Max, "uniqueItems": true,
 		}
 		return object{"oneOf": []object{bounded(key, object{"type": "integer"}), seeds}, "default": json.RawMessage(key.Default)}
+	case config.Shares:
+		return object{"oneOf": []object{{"type": "string"}, {"type": "array", "items": object{"type": "number", "minimum": 0}}}}
 	case config.Mapping:
 		return object{"type": "object"}
 	}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/upl-host/upl-host/host"
+	"github.com/upl-host/upl-host/host/arrays"
+	"github.com/upl-host/upl-host/host/config"
+	"github.com/upl-host/upl-host/host/progress"
+	"github.com/upl-host/upl-host/plugins"
+)
+
+// arrayOptions are what select and combine have in common.
+type arrayOptions struct {
+	job            arrays.Job
+	params, memory string
+	time           time.Duration
+	asJSON         bool
+}
+
+func (o *arrayOptions) flags(cmd *cobra.Command, output string) {
+	flags := cmd.Flags()
+	flags.StringArrayVarP(&o.job.Probabilities, "probabilities", "p", nil, "softmax outputs [N, C], a .npy `FILE`; once for each model (required)")
+	flags.StringVar(&o.params, "params", "", "the policy's parameters, a `JSON` object")
+	flags.StringArrayVar(&o.job.Features, "features", nil, "features of the rows [N, D], a .npy `FILE`, for policies that look at them; once for each -p")
+	flags.StringArrayVar(&o.job.TextFeatures, "text-features", nil, "features of the classes' texts [C, D], a .npy `FILE`; once for each -p")
+	flags.StringVar(&o.job.Prior, "prior", "", "how frequent the classes are, a .npy [C] or .csv (class,number) `FILE`")
+	flags.StringVar(&o.job.ClassNames, "class-names", "", "names of the classes, a `FILE` with one a line (default: their numbers)")
+	flags.Float64SliceVar(&o.job.LogitScales, "logit-scale", nil, "the model's logit scale `X` (1/tau); once for each -p")
+	flags.Lookup("logit-scale").DefValue = ""
+	flags.Uint64Var(&o.job.Seed, "seed", 1, "where the policy's randomness starts")
+	flags.IntVar(&o.job.Threads, "threads", 0, "threads, 0 for one a core; results do not depend on it")
+	flags.DurationVar(&o.time, "time", 0, "the longest that a policy may compute (default 10m)")
+	flags.StringVar(&o.memory, "memory", "", "the most memory that a policy may hold, a `SIZE` (default 256MiB)")
+	flags.StringVarP(&o.job.Output, "output", "o", "", output)
+	flags.BoolVar(&o.asJSON, "json", false, "print JSON")
+}
+
+// prepare completes the job; close unloads the policies.
+func (o *arrayOptions) prepare(cmd *cobra.Command) (finish func() error, err error) {
+	if o.job.Output == "" {
+		return nil, usage("where to? -o FILE")
+	}
+	if o.job.Policy.Params, err = jsonObject("--params", o.params); err != nil {
+		return nil, err
+	}
+	for _, scale := range o.job.LogitScales {
+		if !(scale > 0) || math.IsInf(scale, 0) {
+			return nil, usage("--logit-scale %v: want a finite number above 0", scale)
+		}
+	}
+	if o.job.Threads < 0 || o.time < 0 {
+		return nil, usage("--threads and --time cannot be below 0")
+	}
+	o.job.Limits = plugins.Limits{Time: o.time, Call: o.time}
+	if o.memory != "" {
+		size, err := config.ParseSize(o.memory)
+		if err != nil || size <= 0 {
+			return nil, usage("--memory %s: want a size such as 512MiB", o.memory)
+		}
+		o.job.Limits.Memory = int64(size)
+	}
+	o.job.Catalogue = plugins.NewCatalogue(plugins.Options{Folders: host.PluginFolders(), CacheDir: host.PluginCache()})
+	o.job.Display = progress.New(cmd.ErrOrStderr(), isTerminal(os.Stderr) && os.Getenv("NO_COLOR") == "")
+	return func() error {
+		o.job.Display.Close()
+		return o.job.Catalogue.Close()
+	}, nil
+}
+
+// print prints what a policy said to standard error, also of one that failed, and
+// the report to standard output.
+func (o *arrayOptions) print(cmd *cobra.Command, r *arrays.Report, failed error, table func(io.Writer, *arrays.Report) error) error {
+	if r == nil {
+		return failed
+	}
+	if !o.asJSON || failed != nil {
+		w := cmd.ErrOrStderr()
+		for _, line := range r.Log {
+			fmt.Fprintln(w, line)
+		}
+		for _, m := range r.Metrics {
+			fmt.Fprintf(w, "%s, round %d: %s = %v\n", m.Plugin, m.Round, m.Name, m.Value)
+		}
+	}
+	for _, warning := range r.Warnings {
+		fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s\n", warning)
+	}
+	switch {
+	case failed != nil:
+		return failed
+	case o.asJSON:
+		return printJSON(cmd.OutOrStdout(), r)
+	}
+	return table(cmd.OutOrStdout(), r)
+}
+
+// jsonObject checks a JSON object of the command line.
+func jsonObject(option, text string) (json.RawMessage, error) {
+	if text == "" {
+		return nil, nil
+	}
+	var object map[string]any
+	if err := json.Unmarshal([]byte(text), &object); err != nil || object == nil {
+		return nil, usage(`%s %s: want a JSON object such as '{"k": 8}'`, option, text)
+	}
+	return json.RawMessage(text), nil
+}
+
+func described(p *arrays.Policy) string {
+	return strings.TrimSpace(fmt.Sprintf("%s %s %s", p.Name, p.Version, p.Params))
+}
+
+func duration(r *arrays.Report) string {
+	return fmt.Sprintf("%.3g s, %.3g s per million rows", r.Seconds, r.SecondsPerMillionRows)
+}

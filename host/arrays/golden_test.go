@@ -1,0 +1,156 @@
+package arrays_test
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/upl-host/upl-host/graphs/array"
+)
+
+// goldenCase is a line of strategies/testdata/cases.jsonl.
+type goldenCase struct {
+	Name, Kind, Policy, Inputs, Expected string
+	Model                                int
+	Params                               json.RawMessage
+}
+
+// TestGolden holds selections and ensembles of files to the shipped policies'
+// reference values, which were computed elsewhere.
+func TestGolden(t *testing.T) {
+	golden := contents(t, "../../strategies/testdata/golden.npz")
+	lines, err := os.ReadFile("../../strategies/testdata/cases.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(lines)) {
+		var c goldenCase
+		if err := json.Unmarshal([]byte(line), &c); err != nil {
+			t.Fatal(err)
+		}
+		t.Run(c.Name, func(t *testing.T) {
+			models := splitModels(t, golden[c.Inputs+"/probabilities"])
+			if c.Kind == "ensemble" {
+				checkCombined(t, c, models, golden[c.Expected+"/combined"])
+				return
+			}
+			if c.Model >= 0 {
+				models = models[c.Model : c.Model+1]
+			}
+			j := job(t, "out.npz", c.Policy, string(c.Params), models...)
+			if _, err := j.Select(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			got := contents(t, j.Output)
+			for _, name := range []string{"rows", "classes"} {
+				want, err1 := golden[c.Expected+"/"+name].Int()
+				values, err2 := got[name].Int()
+				if err1 != nil || err2 != nil || !slices.Equal(want, values) {
+					t.Errorf("%s are %v, not %v (%v, %v)", name, values, want, err1, err2)
+				}
+			}
+			want, err := golden[c.Expected+"/weights"].Float32()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(want, got["weights"].Data); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+// splitModels writes a matrix [M, N, C] as a file for each model.
+func splitModels(t *testing.T, p array.Array) []string {
+	t.Helper()
+	values, err := p.Float32()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, classes := p.Shape[1], p.Shape[2]
+	var files []string
+	for m := range p.Shape[0] {
+		files = append(files, save(t, "p.npy", []int{rows, classes}, values[m*rows*classes:(m+1)*rows*classes]))
+	}
+	return files
+}
+
+func checkCombined(t *testing.T, c goldenCase, models []string, want array.Array) {
+	t.Helper()
+	j := job(t, "out.npy", c.Policy, string(c.Params), models...)
+	if _, err := j.Combine(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	got, err := array.ReadFile(j.Output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want.Shape, got.Shape); d != "" {
+		t.Fatal(d)
+	}
+	values, err := want.Float32()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, v := range got.Data.([]float32) {
+		if math.Abs(float64(v-values[i])) > 1e-6 {
+			t.Fatalf("value %d: %v, not %v", i, v, values[i])
+		}
+	}
+}
+
+// TestElementTypes gives the same probabilities in every type: sixteenths are
+// exact in all of them.
+func TestElementTypes(t *testing.T) {
+	single := []float32{0.75, 0.25, 0.5, 0.5, 0.125, 0.875}
+	double := make([]float64, len(single))
+	for i, v := range single {
+		double[i] = float64(v)
+	}
+	half := filepath.Join(t.TempDir(), "p.npy")
+	if err := os.WriteFile(half, halves(t, single), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var first map[string]array.Array
+	for _, file := range []string{save(t, "p.npy", []int{3, 2}, single), save(t, "p.npy", []int{3, 2}, double), half} {
+		j := job(t, "out.npz", "top-k", `{"weight": "confidence"}`, file)
+		if _, err := j.Select(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		got := contents(t, j.Output)
+		if first == nil {
+			first = got
+		}
+		if d := cmp.Diff(first, got); d != "" {
+			t.Errorf("%s gives others: %s", file, d)
+		}
+	}
+	if d := cmp.Diff([]float32{0.75, 0.5, 0.875}, first["weights"].Data); d != "" {
+		t.Error(d)
+	}
+}
+
+// halves are a .npy file of float16, which package array does not write: of
+// positive numbers that are exact in it.
+func halves(t *testing.T, values []float32) []byte {
+	t.Helper()
+	file := save(t, "p.npy", []int{3, 2}, values)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	header, _, _ := strings.Cut(string(text), "\n")
+	out := []byte(strings.Replace(header, "<f4", "<f2", 1) + "\n")
+	for _, v := range values {
+		b := math.Float32bits(v)
+		h := uint16((b>>23-112)<<10 | b&0x7fffff>>13)
+		out = append(out, byte(h), byte(h>>8))
+	}
+	return out
+}
