@@ -32,16 +32,12 @@ fi
 
 # The same sources give the same bytes wherever they are built, so that operators
 # can check what an author says: no paths of this machine. A crash shows functions by
-# their names. The host has SIMD and bulk memory, and refuses reference types.
-sdk=$(cd "$(dirname "$0")" && pwd -P)
-here=$(pwd -P)
-flags= separator=$(printf '\037')
-for flag in \
-    --remap-path-prefix="$here"= \
-    --remap-path-prefix="$sdk"=upl-plugin \
-    -Clink-arg=--demangle \
-    -Ctarget-feature=+simd128,+bulk-memory,-reference-types; do
-    flags=$flags${flags:+$separator}$flag
+# their names. The host has SIMD and bulk memory.
+separator=$(printf '\037')
+flags=-Ctarget-feature=+simd128,+bulk-memory
+for flag in -Csymbol-mangling-version=v0 -Clink-arg=--demangle \
+    --remap-path-prefix="$(pwd -P)"=. --remap-path-prefix="${CARGO_HOME:-${HOME:-}/.cargo}"=cargo; do
+    flags=$flags$separator$flag
 done
 export CARGO_ENCODED_RUSTFLAGS="$flags"
 "$cargo" build --quiet --release --lib --target $target --target-dir target

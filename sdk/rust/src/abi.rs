@@ -2,6 +2,8 @@
 
 //! Constants and records of the binary interface.
 
+#![allow(missing_docs)] // where the name says it all
+
 /// `ABI_VERSION` is what upl_abi_version returns: major<<16 | minor.
 pub const ABI_VERSION: i32 = 0x10000;
 
@@ -9,7 +11,7 @@ pub const ABI_VERSION: i32 = 0x10000;
 /// another major version fails to link.
 pub const IMPORT_MODULE: &str = "upl_v1";
 
-// `Kind` says what a policy makes. The kinds of policies.
+// `Kind` says what a policy makes.
 
 /// pseudo labels from probabilities
 pub const KIND_SELECTION: &str = "selection";
@@ -18,9 +20,9 @@ pub const KIND_ENSEMBLE: &str = "ensemble";
 
 /// `ViewKind` is a kind of view.
 ///
-/// The views. C classes, M models, p a row's probabilities. Of equal probabilities the
-/// lower class comes first. Margin of (row, c): p_c minus the largest of the other
-/// classes', in `f32`; with one class p_c itself.
+/// C classes, M models, p a row's probabilities. Of equal probabilities the lower class
+/// comes first. Margin of (row, c): p_c minus the largest of the other classes', in
+/// `f32`; with one class p_c itself.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ViewKind(pub u16);
@@ -198,8 +200,8 @@ pub const NO_ROW: u64 = 0xffffffffffffffff;
 
 /// `EmitKind` is a kind of result.
 ///
-/// The results. A row has hard labels, of several classes perhaps, or one record of
-/// another kind, once.
+/// A row has hard labels, of several classes perhaps, or one record of another kind,
+/// once.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EmitKind(pub i32);
@@ -280,8 +282,6 @@ pub const SIZE_HEAD: usize = 16;
 pub const SIZE_DROP: usize = 8;
 
 /// `Level` is the weight of a log line.
-///
-/// The levels.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Level(pub i32);
@@ -292,8 +292,6 @@ pub const LEVEL_WARN: Level = Level(2);
 pub const LEVEL_ERROR: Level = Level(3);
 
 /// `Code` is an error on the wire: what a function returns below 0.
-///
-/// The codes.
 #[repr(transparent)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Code(pub i32);

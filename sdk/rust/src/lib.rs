@@ -67,7 +67,6 @@
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
 
-#[allow(missing_docs)] // generated; what its names say is all there is to say
 pub mod abi;
 mod error;
 mod guest;
