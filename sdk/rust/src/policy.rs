@@ -181,6 +181,11 @@ impl Policy {
         }
     }
 
+    /// Its name.
+    pub fn name(&self) -> &str {
+        self.name
+    }
+
     /// Its semantic version; 0.1.0 unless given.
     pub fn version(self, version: &'static str) -> Policy {
         Policy { version, ..self }

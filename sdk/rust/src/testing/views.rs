@@ -32,11 +32,12 @@ impl Scope {
     }
 }
 
-/// All records of a view in a round. Of the first rows of classes, `m` a class, as
-/// many as there can be are kept.
+/// All records of a view in a round. Of `m` to a class as many are kept as there can
+/// be rows.
 pub(super) struct Computed {
     bytes: Vec<u8>,
     size: usize,
+    records: u64,
     m: u64,
     kept: u64,
 }
@@ -45,11 +46,11 @@ impl Computed {
     /// Records of `width` elements each.
     fn new<T: Record>(values: &[T], width: usize) -> Computed {
         let size = width * std::mem::size_of::<T>();
-        Computed { bytes: bytes(values).to_vec(), size, m: 1, kept: 1 }
+        Computed { bytes: bytes(values).to_vec(), size, records: (values.len() / width) as u64, m: 1, kept: 1 }
     }
 
     pub fn records(&self) -> u64 {
-        (self.bytes.len() / self.size) as u64 / self.kept * self.m
+        self.records
     }
 
     /// Copies records into `dst` if it has room for them, and gives their size.
@@ -236,10 +237,8 @@ fn class_top_k(rows: &[&[f32]], classes: usize, m: u32, all: bool) -> Computed {
         let none = Ranked { row: NO_ROW, ..Ranked::default() };
         records.extend(ranked.chain(std::iter::repeat(none)).take(kept));
     }
-    let mut computed = Computed::new(&records, 1);
-    computed.m = u64::from(m);
-    computed.kept = kept as u64;
-    computed
+    let m = u64::from(m);
+    Computed { records: classes as u64 * m, m, kept: kept as u64, ..Computed::new(&records, 1) }
 }
 
 fn class_mean(rows: &[&[f32]], classes: usize, all: bool) -> Vec<f64> {
