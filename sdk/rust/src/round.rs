@@ -129,3 +129,107 @@ impl Label {
         Label { weight, ..self }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+    use crate::abi::{Dataset, Level, ViewSpec};
+    use crate::error::Error;
+    use crate::host::Host;
+
+    /// Keeps what is emitted, and refuses dropped rows.
+    #[derive(Default)]
+    struct Sink(RefCell<Vec<(EmitKind, Vec<u8>)>>);
+
+    impl Host for Sink {
+        fn config(&self) -> Result<Vec<u8>> {
+            Ok(b"{}".to_vec())
+        }
+        fn dataset(&self) -> Result<Dataset> {
+            Ok(Dataset::default())
+        }
+        fn open_view(&self, _: &ViewSpec) -> Result<i32> {
+            Ok(0)
+        }
+        fn read_view(&self, _: i32, _: i64, _: i32, _: &mut [u8]) -> Result<usize> {
+            Ok(7) // of no record's size
+        }
+        fn emit(&self, kind: EmitKind, records: &[u8]) -> Result<()> {
+            if kind == EMIT_DROP {
+                return Err(Error::new(CODE_NOT_SUPPORTED, ""));
+            }
+            self.0.borrow_mut().push((kind, records.to_vec()));
+            Ok(())
+        }
+        fn log_enabled(&self, level: Level) -> bool {
+            level >= LEVEL_WARN
+        }
+        fn log(&self, _: Level, _: &str) -> Result<()> {
+            Err(Error::new(CODE_LIMIT, ""))
+        }
+        fn metric(&self, _: &str, _: f64) -> Result<()> {
+            Ok(())
+        }
+        fn random(&self, _: &mut [u8]) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    fn round(sink: &Rc<Sink>) -> Round {
+        Round::new(0, &Rc::new(Setup::new(Rc::clone(sink) as _).unwrap()))
+    }
+
+    #[test]
+    fn records_go_to_the_host_in_large_pieces() {
+        let sink = Rc::new(Sink::default());
+        let mut round = round(&sink);
+        for row in 0..2500 {
+            round.emit(Label::new(row, 0)).unwrap();
+        }
+        round.emit_candidates(7, 0.5, &[1, 256]).unwrap();
+        round.flush_all().unwrap();
+        round.flush_all().unwrap(); // there is nothing left
+        let calls = sink.0.borrow();
+        let sizes: Vec<_> = calls.iter().map(|(kind, b)| (kind.0, b.len())).collect();
+        assert_eq!(sizes, [(1, 24576), (1, 24576), (1, 60000 - 2 * 24576), (3, 24)]);
+        let hard: Vec<u8> = calls[..3].iter().flat_map(|(_, b)| b.clone()).collect();
+        let rows: Vec<_> = hard.chunks_exact(24).map(|b| u64::from_le_bytes(b[..8].try_into().unwrap())).collect();
+        assert!(rows.into_iter().eq(0..2500));
+        assert_eq!(calls[3].1, [7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x3f, 2, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0]);
+    }
+
+    #[test]
+    fn the_host_s_refusal_is_the_policy_s_error() {
+        let sink = Rc::new(Sink::default());
+        let mut round = round(&sink);
+        round.drop_row(3).unwrap(); // waits
+        let error = round.flush_all().unwrap_err();
+        assert_eq!(error, Error::new(CODE_NOT_SUPPORTED, "emitting dropped rows: not supported"));
+        round.log(LEVEL_ERROR, "a full log is no reason to stop");
+    }
+
+    #[test]
+    fn lines_that_nobody_wants_are_not_formatted() {
+        struct Never;
+        impl std::fmt::Display for Never {
+            fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                panic!("formatted")
+            }
+        }
+        round(&Rc::new(Sink::default())).log(LEVEL_DEBUG, Never);
+    }
+
+    #[test]
+    fn records_of_another_size_are_no_records() {
+        let round = round(&Rc::new(Sink::default()));
+        let mut view = round.views().stats(crate::Source::Ensemble).unwrap();
+        assert_eq!(view.read(0, 1).unwrap_err().code, CODE_INTERNAL);
+        let mut wide = round.views().top_m(crate::Source::Ensemble, 3).unwrap();
+        assert_eq!(wide.width(), 3);
+        assert_eq!(wide.read_into(0, &mut [Candidate::default(); 4]).unwrap_err().code, CODE_INVALID);
+        assert_eq!(wide.read(0, usize::MAX).unwrap_err().code, CODE_RANGE);
+        assert_eq!(round.views().features(0).unwrap().width(), 1);
+    }
+}

@@ -17,7 +17,10 @@ pub struct Best {
 
 impl Best {
     pub fn new(k: u32) -> Best {
-        Best { k: if k == 0 { usize::MAX } else { k as usize }, images: Vec::new() }
+        Best {
+            k: if k == 0 { usize::MAX } else { k as usize },
+            images: Vec::new(),
+        }
     }
 
     pub fn offer(&mut self, image: Image) {
@@ -38,7 +41,9 @@ impl Best {
     fn cut(&mut self) {
         self.images.sort_unstable_by(|a, b| {
             let margins = || b.margin.total_cmp(&a.margin);
-            b.p.total_cmp(&a.p).then_with(margins).then(a.row.cmp(&b.row))
+            b.p.total_cmp(&a.p)
+                .then_with(margins)
+                .then(a.row.cmp(&b.row))
         });
         self.images.truncate(self.k);
     }
@@ -51,7 +56,11 @@ mod tests {
     #[test]
     fn keeps_the_best_in_order() {
         // Few values, so that there are many ties, offered in no order of theirs.
-        let image = |row: u64| Image { row, p: (row * 7 % 5) as f32, margin: (row * 3 % 4) as f32 };
+        let image = |row: u64| Image {
+            row,
+            p: (row * 7 % 5) as f32,
+            margin: (row * 3 % 4) as f32,
+        };
         let mut all: Vec<_> = (0..100).map(image).collect();
         let mut none_cut = Best::new(0);
         let mut seven = Best::new(7);

@@ -59,7 +59,11 @@ impl Selection for ConfidentJoint {
             first: None,
             second: None,
             thresholds: Thresholds::default(),
-            joint: Joint { diagonal: vec![(0, best); setup.classes], off_diagonal: 0, unconfident: 0 },
+            joint: Joint {
+                diagonal: vec![(0, best); setup.classes],
+                off_diagonal: 0,
+                unconfident: 0,
+            },
         })
     }
 
@@ -71,7 +75,10 @@ impl Selection for ConfidentJoint {
             return Ok(Batches::Skip);
         }
         let top = views.top_m(Source::Ensemble, round.classes.min(2))?;
-        self.second = Some(Look { top, rows: views.rows(Source::Ensemble)? });
+        self.second = Some(Look {
+            top,
+            rows: views.rows(Source::Ensemble)?,
+        });
         Ok(Batches::Show)
     }
 
@@ -123,8 +130,14 @@ impl Joint {
             if thresholds.reached(first.class as usize, first.p) {
                 let (count, best) = &mut self.diagonal[first.class as usize];
                 *count += 1;
-                best.offer(Image { row, p: first.p, margin: first.p - second });
-            } else if f64::from(second) >= thresholds.lowest && thresholds.any_reached(look.rows.row(row)?) {
+                best.offer(Image {
+                    row,
+                    p: first.p,
+                    margin: first.p - second,
+                });
+            } else if f64::from(second) >= thresholds.lowest
+                && thresholds.any_reached(look.rows.row(row)?)
+            {
                 self.off_diagonal += 1;
             } else {
                 self.unconfident += 1;
@@ -144,10 +157,17 @@ struct Thresholds {
 
 impl Thresholds {
     fn measure(mean: &mut ClassMean, classes: usize) -> Result<Thresholds> {
-        let mut thresholds = Thresholds { of: Vec::with_capacity(classes), lowest: f64::INFINITY };
+        let mut thresholds = Thresholds {
+            of: Vec::with_capacity(classes),
+            lowest: f64::INFINITY,
+        };
         for class in 0..classes {
             let Mean { count, sums } = mean.record(class)?;
-            let threshold = if count > 0.0 { sums[class] / count } else { f64::INFINITY };
+            let threshold = if count > 0.0 {
+                sums[class] / count
+            } else {
+                f64::INFINITY
+            };
             thresholds.of.push(threshold);
             thresholds.lowest = thresholds.lowest.min(threshold);
         }
@@ -159,7 +179,9 @@ impl Thresholds {
     }
 
     fn any_reached(&self, row: &[f32]) -> bool {
-        row.iter().enumerate().any(|(class, &p)| self.reached(class, p))
+        row.iter()
+            .enumerate()
+            .any(|(class, &p)| self.reached(class, p))
     }
 
     /// The mean of those that there are.

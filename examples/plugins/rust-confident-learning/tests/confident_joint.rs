@@ -31,7 +31,11 @@ fn keeps_the_diagonal_of_the_confident_joint() {
     assert_eq!(rows(&got), [(0, 0), (2, 0), (3, 1), (5, 1), (6, 2)]);
     assert!(got.labels.iter().all(|l| l.weight == 1.0));
     assert_eq!(got.rounds, 2);
-    let metrics: Vec<_> = got.metrics.iter().map(|m| (m.name.as_str(), m.value)).collect();
+    let metrics: Vec<_> = got
+        .metrics
+        .iter()
+        .map(|m| (m.name.as_str(), m.value))
+        .collect();
     let want = [
         ("threshold_mean", 0.5),
         ("off_diagonal", 2.0),
@@ -48,16 +52,25 @@ fn takes_the_best_of_each_class() {
     let got = select(Input::new(animals()).params(r#"{"k": 1}"#));
     assert_eq!(rows(&got), [(0, 0), (5, 1), (6, 2)]);
     assert_eq!(got.metric("diagonal_0"), Some(2.0)); // counted, if not taken
-    let error = Input::new(animals()).params(r#"{"k": -1}"#).select(&policy()).unwrap_err();
+    let error = Input::new(animals())
+        .params(r#"{"k": -1}"#)
+        .select(&policy())
+        .unwrap_err();
     assert_eq!(error.code, CODE_CONFIG);
 }
 
 /// Nobody is predicted as a hen: an image cannot be confidently one.
 #[test]
 fn a_class_without_images_has_no_threshold() {
-    let got = select(Input::new(Matrix::from([[0.75, 0.0, 0.25], [0.5, 0.0, 0.5]])));
+    let got = select(Input::new(Matrix::from([
+        [0.75, 0.0, 0.25],
+        [0.5, 0.0, 0.5],
+    ])));
     assert_eq!(rows(&got), [(0, 0)]);
-    assert_eq!((got.metric("off_diagonal"), got.metric("unconfident")), (Some(0.0), Some(1.0)));
+    assert_eq!(
+        (got.metric("off_diagonal"), got.metric("unconfident")),
+        (Some(0.0), Some(1.0))
+    );
     assert_eq!(got.metric("threshold_mean"), Some(0.625));
 }
 
@@ -67,7 +80,9 @@ fn edges_of_data() {
     assert!(none.labels.is_empty() && none.metric("threshold_mean").is_none());
     let one_class = select(Input::new(Matrix::from([[1.0], [1.0], [1.0]])).params(r#"{"k": 2}"#));
     assert_eq!(rows(&one_class), [(0, 0), (1, 0)]);
-    let not_a_number = Input::new(Matrix::from([[f32::NAN, 1.0]])).select(&policy()).unwrap_err();
+    let not_a_number = Input::new(Matrix::from([[f32::NAN, 1.0]]))
+        .select(&policy())
+        .unwrap_err();
     assert_eq!(not_a_number.code, CODE_DATA);
 }
 
@@ -79,6 +94,9 @@ fn the_case() {
         let case = Case::parse(text).unwrap();
         let got = select(case.input.batch_rows(batch_rows));
         assert_eq!(got.labels, case.expected, "batches of {}", batch_rows);
-        assert_eq!((got.metric("off_diagonal"), got.metric("unconfident")), (Some(4.0), Some(11.0)));
+        assert_eq!(
+            (got.metric("off_diagonal"), got.metric("unconfident")),
+            (Some(4.0), Some(11.0))
+        );
     }
 }
