@@ -28,13 +28,13 @@ unsafe impl Record for ViewSpec {}
 
 /// The encoding of records.
 pub(crate) fn bytes<T: Record>(records: &[T]) -> &[u8] {
-    // Safe, as a record has no padding, which would be uninitialised memory.
+    // SAFETY: a record has no padding, which would be uninitialised memory.
     unsafe { slice::from_raw_parts(records.as_ptr().cast(), size_of_val(records)) }
 }
 
 /// The memory that records are read into.
 pub(crate) fn bytes_mut<T: Record>(records: &mut [T]) -> &mut [u8] {
-    // Safe, as any bytes are a record.
+    // SAFETY: any bytes are a record.
     unsafe { slice::from_raw_parts_mut(records.as_mut_ptr().cast(), size_of_val(records)) }
 }
 

@@ -43,7 +43,7 @@ fn check(result: i32) -> Result<i32> {
     Ok(result)
 }
 
-// Each call passes a live slice, exclusive where the host writes, with its length:
+// SAFETY: each call passes a live slice, exclusive where the host writes, with its length:
 // that is all that the imports ask for.
 impl Host for Imports {
     fn config(&self) -> Result<Vec<u8>> {

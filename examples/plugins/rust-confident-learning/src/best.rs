@@ -13,6 +13,7 @@ pub struct Image {
 pub struct Best {
     k: usize,
     images: Vec<Image>, // 2 k at most
+    least: f32,         // the p that an image needs to be among them
 }
 
 impl Best {
@@ -20,12 +21,16 @@ impl Best {
         Best {
             k: if k == 0 { usize::MAX } else { k as usize },
             images: Vec::new(),
+            least: 0.0,
         }
     }
 
     pub fn offer(&mut self, image: Image) {
+        if image.p < self.least {
+            return;
+        }
         self.images.push(image);
-        // Sorting twice as many as are kept, once in k images, costs less than a heap.
+        // Not sorted at each: once in k images at most.
         if self.images.len() >= self.k.saturating_mul(2) {
             self.cut();
         }
@@ -46,6 +51,9 @@ impl Best {
                 .then(a.row.cmp(&b.row))
         });
         self.images.truncate(self.k);
+        if self.images.len() == self.k {
+            self.least = self.images[self.k - 1].p;
+        }
     }
 }
 

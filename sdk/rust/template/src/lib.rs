@@ -18,13 +18,7 @@ export!(policy());
 struct {{Type}} {
     k: usize,
     stats: View<Stats>,
-    classes: Vec<Vec<Image>>, // the best so far, of each class
-}
-
-#[derive(Clone, Copy)]
-struct Image {
-    row: u64,
-    margin: f32,
+    classes: Vec<Best>,
 }
 
 impl Selection for {{Type}} {
@@ -34,19 +28,15 @@ impl Selection for {{Type}} {
         Ok({{Type}} {
             k: setup.param("k")?,
             stats: setup.views().stats_without_entropy(Source::Ensemble)?,
-            classes: vec![Vec::new(); setup.classes],
+            classes: vec![Best::default(); setup.classes],
         })
     }
 
-    /// Keeps the images of a batch that may be among the best.
+    /// Offers each image of a batch to its class.
     fn observe(&mut self, batch: &Batch, _: &mut Round) -> Result<()> {
         for (row, s) in batch.numbers().zip(self.stats.batch(batch)?) {
-            let images = &mut self.classes[s.class as usize];
             let margin = s.margin;
-            images.push(Image { row, margin });
-            if images.len() >= 2 * self.k {
-                keep_best(images, self.k);
-            }
+            self.classes[s.class as usize].offer(Image { row, margin }, self.k);
         }
         Ok(())
     }
@@ -54,9 +44,9 @@ impl Selection for {{Type}} {
     /// Emits the best of each class.
     fn end_round(&mut self, round: &mut Round) -> Result<Next> {
         let mut smallest: Option<f32> = None;
-        for (class, images) in self.classes.iter_mut().enumerate() {
-            keep_best(images, self.k);
-            for image in images.iter() {
+        for (class, best) in self.classes.iter_mut().enumerate() {
+            best.cut(self.k);
+            for image in &best.images {
                 round.emit(Label::new(image.row, class as u32))?;
                 smallest = Some(smallest.map_or(image.margin, |s| s.min(image.margin)));
             }
@@ -68,8 +58,37 @@ impl Selection for {{Type}} {
     }
 }
 
-/// Keeps the k largest margins; of equals the earlier image.
-fn keep_best(images: &mut Vec<Image>, k: usize) {
-    images.sort_unstable_by(|a, b| b.margin.total_cmp(&a.margin).then(a.row.cmp(&b.row)));
-    images.truncate(k);
+/// The best images of a class so far.
+#[derive(Clone, Default)]
+struct Best {
+    images: Vec<Image>, // 2 k at most
+    least: f32,         // the margin that an image needs to be among them
+}
+
+#[derive(Clone, Copy)]
+struct Image {
+    row: u64,
+    margin: f32,
+}
+
+impl Best {
+    fn offer(&mut self, image: Image, k: usize) {
+        if image.margin < self.least {
+            return;
+        }
+        self.images.push(image);
+        if self.images.len() >= 2 * k {
+            self.cut(k);
+        }
+    }
+
+    /// Keeps the k largest margins; of equals the earlier image.
+    fn cut(&mut self, k: usize) {
+        self.images
+            .sort_unstable_by(|a, b| b.margin.total_cmp(&a.margin).then(a.row.cmp(&b.row)));
+        self.images.truncate(k);
+        if let Some(last) = self.images.get(k - 1) {
+            self.least = last.margin;
+        }
+    }
 }
