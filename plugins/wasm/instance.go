@@ -194,6 +194,10 @@ func (i *instance) crash(ctx context.Context, name string, err error) error {
 		trap.Reason = strings.TrimPrefix(reason, "wasm error: ")
 		trap.Stack = stack
 	}
+	// What a language's runtime has said before it gave up: a panic's message.
+	if i.detail.message != "" {
+		trap.Reason = i.detail.message + " (" + trap.Reason + ")"
+	}
 	if i.memory.refused {
 		return &session.LimitError{Limit: session.LimitMemory, Detail: fmt.Sprintf("it asked for more than %d bytes, and crashed without them", i.memory.limit), Err: trap}
 	}
