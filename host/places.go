@@ -11,10 +11,8 @@ import (
 func PluginFolders() []string {
 	folders := filepath.SplitList(os.Getenv("UPL_PLUGINS"))
 	folders = append(folders, filepath.Join(".upl-host", "plugins"))
-	if data := os.Getenv("XDG_DATA_HOME"); data != "" {
-		folders = append(folders, filepath.Join(data, "upl-host", "plugins"))
-	} else if home, err := os.UserHomeDir(); err == nil {
-		folders = append(folders, filepath.Join(home, ".local", "share", "upl-host", "plugins"))
+	if folder := UserPlugins(); folder != "" {
+		folders = append(folders, folder)
 	}
 	if program, err := os.Executable(); err == nil {
 		if real, err := filepath.EvalSymlinks(program); err == nil {
@@ -43,3 +41,16 @@ func PluginCache() string {
 
 // ClassifierPath is where a run folder has its classifier.
 func ClassifierPath(run string) string { return filepath.Join(run, filepath.FromSlash(classifierName)) }
+
+// UserPlugins is the user's own folder of plugins; empty where there is no place
+// for it.
+func UserPlugins() string {
+	if data := os.Getenv("XDG_DATA_HOME"); data != "" {
+		return filepath.Join(data, "upl-host", "plugins")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(home, ".local", "share", "upl-host", "plugins")
+}

@@ -22,6 +22,12 @@ const ManifestName = "upl-plugin.yaml"
 
 const maxManifest = 1 << 20
 
+// The runtimes: on what a plugin comes.
+const (
+	RuntimeWASM    = "wasm"    // a module, run in a sandbox
+	RuntimeProcess = "process" // a program, run with the user's rights
+)
+
 // Manifest is what a plugin's author says of it, for whoever chooses plugins
 // without running them.
 type Manifest struct {
@@ -30,7 +36,7 @@ type Manifest struct {
 	Version  string           `yaml:"version"` // semantic version
 	Summary  string           `yaml:"summary"`
 	Licence  string           `yaml:"licence"` // SPDX
-	Runtime  string           `yaml:"runtime"` // wasm
+	Runtime  string           `yaml:"runtime"` // RuntimeWASM or RuntimeProcess
 	ABI      int              `yaml:"abi"`     // major version of the contract
 	Entry    string           `yaml:"entry"`   // the module's file, in the same folder
 	Policies []ManifestPolicy `yaml:"policies"`
@@ -85,7 +91,7 @@ func (m *Manifest) validate() error {
 	check(m.Schema == 1, "schema is %d, not 1", m.Schema)
 	check(policyName.MatchString(m.Name), "name %q is not of lower case letters, digits and hyphens", m.Name)
 	check(semver.MatchString(m.Version), "version %q is not of the form 1.2.3", m.Version)
-	check(m.Runtime == "wasm", "runtime %q is not wasm", m.Runtime)
+	check(m.Runtime == RuntimeWASM || m.Runtime == RuntimeProcess, "runtime %q is neither %s nor %s", m.Runtime, RuntimeWASM, RuntimeProcess)
 	check(m.ABI == sdk.ABIVersion>>16, "abi is %d, this host's is %d", m.ABI, sdk.ABIVersion>>16)
 	check(m.Entry != "" && m.Entry == filepath.Base(m.Entry) && filepath.IsLocal(m.Entry), "entry %q is not a file of the plugin's folder", m.Entry)
 	check(m.Licence != "", "licence is missing")

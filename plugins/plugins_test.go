@@ -162,7 +162,7 @@ func TestManifests(t *testing.T) {
 		"schema":            {"schema: 1", "schema: 2", "schema is 2, not 1"},
 		"name":              {"name: strategies", "name: Strategies", `name "Strategies"`},
 		"version":           {"version: 1.1.0", "version: v1", `version "v1"`},
-		"runtime":           {"runtime: wasm", "runtime: process", `runtime "process"`},
+		"runtime":           {"runtime: wasm", "runtime: script", `runtime "script"`},
 		"abi":               {"abi: 1", "abi: 2", "abi is 2, this host's is 1"},
 		"entry elsewhere":   {"entry: strategies.wasm", "entry: ../strategies.wasm", "not a file of the plugin's folder"},
 		"entry at the root": {"entry: strategies.wasm", "entry: /etc/passwd", "not a file of the plugin's folder"},

@@ -19,6 +19,8 @@ import (
 	"github.com/upl-host/upl-host/host/dataset"
 	"github.com/upl-host/upl-host/host/folder"
 	"github.com/upl-host/upl-host/plugins"
+	"github.com/upl-host/upl-host/plugins/oci"
+	"github.com/upl-host/upl-host/plugins/scaffold"
 )
 
 // The exit codes, for scripts.
@@ -50,15 +52,16 @@ func exitCode(err error) int {
 		return exitInterrupted
 	case is[*plugins.LimitError](err), errors.Is(err, preprocess.ErrTooLarge):
 		return exitLimit
-	case is[*plugins.IntegrityError](err), errors.Is(err, host.ErrIntegrity), errors.Is(err, checkpoint.ErrCorrupt), errors.Is(err, array.ErrSize),
+	case is[*plugins.IntegrityError](err), is[*oci.DigestError](err), errors.Is(err, host.ErrIntegrity), errors.Is(err, checkpoint.ErrCorrupt), errors.Is(err, array.ErrSize),
 		errors.Is(err, safetensors.ErrFormat), errors.Is(err, savedmodel.ErrFormat),
 		errors.Is(err, preprocess.ErrCorrupt), errors.Is(err, preprocess.ErrNotPicture):
 		return exitIntegrity
 	case is[*usageError](err), is[*host.UsageError](err), is[*arrays.Error](err), is[*config.Error](err), is[*dataset.Error](err),
 		is[*folder.LockedError](err), is[*plugins.NotFoundError](err), is[*plugins.AmbiguousError](err), is[*plugins.ParameterError](err),
+		is[*oci.ReferenceError](err), is[*oci.NotFoundError](err), is[*oci.ExistsError](err), is[*scaffold.NameError](err), is[*scaffold.LanguageError](err), is[*scaffold.ExistsError](err),
 		is[*graphs.NoDeviceError](err), errors.Is(err, graphs.ErrConfig), errors.Is(err, graphs.ErrContract), errors.Is(err, savedmodel.ErrExists):
 		return exitUsage
-	case is[*plugins.ManifestError](err), is[*plugins.GuestError](err), is[*plugins.TrapError](err), is[*plugins.ProtocolError](err), is[*plugins.DataError](err):
+	case is[*plugins.ManifestError](err), is[*oci.ArtefactError](err), is[*plugins.GuestError](err), is[*plugins.TrapError](err), is[*plugins.ProtocolError](err), is[*plugins.DataError](err):
 		return exitPlugin
 	}
 	return exitFailure

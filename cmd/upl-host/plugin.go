@@ -13,8 +13,8 @@ import (
 )
 
 func newPluginCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "plugin", Short: "List and show the policies that can be loaded", Args: cobra.NoArgs}
-	cmd.AddCommand(newPluginListCommand(), newPluginShowCommand(), newPluginIsolatedCommand())
+	cmd := &cobra.Command{Use: "plugin", Short: "List, show, begin and share plugins", Args: cobra.NoArgs}
+	cmd.AddCommand(newPluginListCommand(), newPluginShowCommand(), newPluginNewCommand(), newPluginPushCommand(), newPluginPullCommand(), newPluginIsolatedCommand())
 	return cmd
 }
 
