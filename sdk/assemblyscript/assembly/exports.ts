@@ -7,7 +7,7 @@ import {
   ABI_VERSION, CODE_CONFIG, CODE_INTERNAL, CODE_NOT_SUPPORTED, CODE_STATE, EMIT_COMBINED, SIZE_HEAD,
 } from "./abi";
 import { flushAll } from "./emission";
-import { fail, recover, refused } from "./fault";
+import { fail, failed, recover, refused } from "./fault";
 import * as host from "./imports";
 import { JSONKind, JSONValue, parseJSON } from "./json";
 import { Ensemble, Selection, describe, policies } from "./policy";
@@ -88,9 +88,7 @@ export function upl_combine(first: i64, rows: i32): i32 {
   store<u64>(records, first);
   store<u32>(records, rows, 8);
   store<u32>(records, b.setup.classes, 12);
-  const failure = recover();
-  if (failure !== null) fail(failure.code, failure.message);
-  else {
+  if (!failed()) {
     const code = host.emit(EMIT_COMBINED, records, <i32>SIZE_HEAD + values * 4);
     if (code < 0) refused(code, "emitting probabilities");
   }

@@ -1,5 +1,7 @@
 // A reader of JSON (RFC 8259), for the configuration. AssemblyScript has none.
 
+import { parseNumber } from "./number";
+
 export const enum JSONKind { NULL, BOOL, NUMBER, STRING, ARRAY, OBJECT }
 
 /** A JSON value. */
@@ -23,7 +25,7 @@ export class JSONValue {
 
   /** Of a number: its value. */
   number(): f64 {
-    return parseFloat(this.text);
+    return parseNumber(this.text);
   }
 }
 

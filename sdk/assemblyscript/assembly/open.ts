@@ -7,10 +7,10 @@ import { failed, refused } from "./fault";
 import * as host from "./imports";
 import { ClassTopK, Previous, View } from "./view";
 
-const spec = changetype<ViewSpec>(memory.data(32));
+const spec = changetype<ViewSpec>(memory.data(<i32>SIZE_VIEW_SPEC));
 
 /** Sizes of the data set, for the SDK: `Setup` has them. */
-export const dataset = changetype<Dataset>(memory.data(64));
+export const dataset = changetype<Dataset>(memory.data(<i32>SIZE_DATASET));
 
 /** D of each model; empty unless features are granted. For the SDK: `Setup` has them. */
 export let featureDims: i32[] = [];

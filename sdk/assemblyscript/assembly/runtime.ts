@@ -2,12 +2,14 @@
 // asconfig.json puts these in the place of imports from "env", which upl-host refuses.
 
 import { CODE_INTERNAL, LEVEL_DEBUG, LEVEL_ERROR, LEVEL_INFO, LEVEL_WARN } from "./abi";
+import { pendingMessage } from "./fault";
 import * as host from "./imports";
 import { log } from "./report";
 
-// Static, for an abort may be one for want of memory or stack.
-const ROOM: i32 = 4096;
-const text: usize = memory.data(ROOM);
+// An abort may be one for want of memory or of stack: what follows takes neither.
+// It sees strings as their addresses, for the compiler would push them as strings.
+const ROOM: usize = 4096;
+const text: usize = memory.data(4096);
 let end: usize = text;
 let aborting = false;
 
@@ -15,12 +17,23 @@ let aborting = false;
 export function abort(message: string | null = null, file: string | null = null, line: u32 = 0, column: u32 = 0): void {
   if (!aborting) {
     aborting = true;
-    write(message === null ? "abort" : message);
-    if (file !== null) {
-      write(" in ");
-      write(file);
-      write(" line ");
-      digits(line);
+    const what = changetype<usize>(message), where = changetype<usize>(file);
+    if (where >= __heap_base) {
+      // Names of files are static. These are the compiler's check of the stack, whose
+      // strings (asc 0.28) are where the heap has long overwritten them.
+      write(changetype<usize>("stack overflow"));
+    } else {
+      write(what != 0 ? what : changetype<usize>("abort"));
+      if (where != 0) {
+        write(changetype<usize>(" in "));
+        write(where);
+        write(changetype<usize>(" line "));
+        digits(line);
+      }
+    }
+    if (pendingMessage != 0) {
+      write(changetype<usize>(", after a failure: "));
+      write(pendingMessage);
     }
     const size = <i32>(end - text);
     host.log(LEVEL_ERROR, text, size);
@@ -29,10 +42,10 @@ export function abort(message: string | null = null, file: string | null = null,
   unreachable();
 }
 
-/** Appends what there is room for; a UTF-16 unit has at most three bytes of UTF-8. */
-function write(s: string): void {
-  const units = min(s.length, <i32>(text + ROOM - end) / 3);
-  end += String.UTF8.encodeUnsafe(changetype<usize>(s), units, end);
+/** Appends what there is room for: a UTF-16 unit has at most three bytes of UTF-8. */
+function write(s: usize): void {
+  const units = min<usize>(load<u32>(s - 4) >> 1, (text + ROOM - end) / 3); // rtSize is before the characters
+  end += String.UTF8.encodeUnsafe(s, <i32>units, end);
 }
 
 function digits(n: u32): void {

@@ -1,5 +1,5 @@
 import {
-  CODE_INTERNAL, CODE_INVALID, CODE_RANGE, Emitted, NO_ROW, Ranked, SIZE_EMITTED, SIZE_RANKED, ViewKind, viewName,
+  CODE_INTERNAL, CODE_RANGE, Emitted, NO_ROW, Ranked, SIZE_EMITTED, SIZE_RANKED, ViewKind, viewName,
 } from "./abi";
 import * as host from "./imports";
 import { fail, failed, refused } from "./fault";
@@ -23,16 +23,14 @@ export class Records<T> {
 
   @operator("[]")
   private get(i: i32): T {
-    if (<u32>i >= <u32>this.length) throw new RangeError("record " + i.toString() + " of " + this.length.toString());
-    const at = this.data + <usize>i * recordSize<T>();
+    const at = <u32>i < <u32>this.length ? this.data + <usize>i * recordSize<T>() : outside(i, this.length);
     if (isFloat<T>()) return load<T>(at);
     return changetype<T>(at);
   }
 
   @operator("[]=")
   private set(i: i32, value: T): void {
-    if (<u32>i >= <u32>this.length) throw new RangeError("record " + i.toString() + " of " + this.length.toString());
-    const at = this.data + <usize>i * recordSize<T>();
+    const at = <u32>i < <u32>this.length ? this.data + <usize>i * recordSize<T>() : outside(i, this.length);
     if (isFloat<T>()) store<T>(at, value);
     else memory.copy(at, changetype<usize>(value), recordSize<T>());
   }
@@ -63,6 +61,18 @@ export class Records<T> {
 /** The size of a record in bytes. */
 export function recordSize<T>(): usize {
   return isFloat<T>() ? sizeof<T>() : offsetof<T>();
+}
+
+const nothing: usize = memory.data(32);
+
+/**
+ * Traps. But where something has failed it gives a record of zeros, so that the
+ * failure is reported and not what came of it.
+ */
+function outside(i: i32, length: i32): usize {
+  if (!failed()) throw new RangeError("record " + i.toString() + " of " + length.toString());
+  memory.fill(nothing, 0, 32);
+  return nothing;
 }
 
 /** An open view, whose records are of type T. */
@@ -149,7 +159,7 @@ export class Previous extends View<Emitted> {
     const records = this.records;
     records.length = 0;
     if (n < 0 || <i64>n * SIZE_EMITTED > <i64>i32.MAX_VALUE) {
-      fail(CODE_INVALID, this.doing() + ": " + n.toString() + " records at once");
+      fail(CODE_RANGE, this.doing() + ": " + n.toString() + " records at once");
       return records;
     }
     const size = this.fetch(first, n, records.reserve(n), n * <i32>SIZE_EMITTED);
