@@ -1,4 +1,6 @@
-import { CODE_INVALID, EMIT_CANDIDATES, EMIT_DROP, EMIT_HARD, EMIT_SOFT, EmitKind, SIZE_CANDIDATE, SIZE_DROP, SIZE_HEAD, SIZE_LABEL, emitName } from "./abi";
+import {
+  CODE_INVALID, EMIT_CANDIDATES, EMIT_DROP, EMIT_HARD, EMIT_SOFT, EmitKind, SIZE_CANDIDATE, SIZE_DROP, SIZE_HEAD, SIZE_LABEL, emitName,
+} from "./abi";
 import { fail, failed, refused } from "./fault";
 import * as host from "./imports";
 
@@ -6,7 +8,7 @@ const AT_ONCE: i32 = 24 << 10; // bytes of records that go to the host in one ca
 
 /** Records of a kind on their way to the host. */
 class Pending {
-  private buffer: ArrayBuffer = new ArrayBuffer(AT_ONCE);
+  private buffer: ArrayBuffer = new ArrayBuffer(0);
   private used: i32 = 0;
 
   constructor(private kind: EmitKind) {}
@@ -15,7 +17,7 @@ class Pending {
   room(size: i32): usize {
     if (this.used + size > this.buffer.byteLength) {
       this.flush();
-      if (size > this.buffer.byteLength) this.buffer = new ArrayBuffer(size);
+      if (size > this.buffer.byteLength) this.buffer = new ArrayBuffer(max(size, AT_ONCE));
     }
     const at = changetype<usize>(this.buffer) + this.used;
     this.used += size;

@@ -132,7 +132,7 @@ export class Opener {
     spec.kind = kind;
     spec.flags = flags;
     spec.model = model;
-    spec.m = m;
+    spec.m = max(m, 0); // which the host refuses
     spec.class = class_;
     spec.temperature = this.temperature;
     const handle = host.openView(changetype<usize>(spec), <i32>SIZE_VIEW_SPEC);

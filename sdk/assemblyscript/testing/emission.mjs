@@ -12,7 +12,7 @@ const TOLERANCE = 1e-3; // of the sum of a distribution
  * @property {number} kind
  * @property {number} row
  * @property {number} weight
- * @property {[class: number, p: number][]} classes of a hard label one; of a drop none
+ * @property {[classIndex: number, p: number][]} classes of a hard label one; of a drop none
  */
 
 /** The records of a round. */

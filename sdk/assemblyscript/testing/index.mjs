@@ -46,8 +46,8 @@ export { DataError, GuestError, LimitError, ProtocolError, TrapError } from "./e
 /**
  * What the last round selected, each list by row, then class.
  * @typedef {object} Selected
- * @property {[row: number, class: number, weight: number][]} labels
- * @property {[row: number, weight: number, p: [class: number, p: number][]][]} soft
+ * @property {[row: number, classIndex: number, weight: number][]} labels
+ * @property {[row: number, weight: number, p: [classIndex: number, p: number][]][]} soft
  * @property {[row: number, weight: number, classes: number[]][]} candidates
  * @property {number[]} drops
  */
@@ -100,7 +100,7 @@ export class Plugin {
 
 /**
  * Loads a module: a path, or its bytes.
- * @param {string | URL | Uint8Array} source
+ * @param {string | URL | Uint8Array<ArrayBuffer>} source
  */
 export async function load(source) {
   const code = source instanceof Uint8Array ? source : await readFile(source);
