@@ -83,6 +83,7 @@ test("no rows, and one class", () => {
 });
 
 test("features are there where they are granted", () => {
+  assert.throws(() => views({}, { features: models, textFeatures: [[[1]], [[1]]] }), /row 0 has 1 values, not 3/);
   const features = [ensemble, ensemble.map((_, i) => [i, -i])], textFeatures = [[[1, 2, 3], [4, 5, 6], [7, 8, 9]], [[0, 1], [0, 1], [0, 1]]];
   const got = views({}, { features, textFeatures, batchRows: 2 });
   assert.deepEqual(got.features[2], [2, -2, 3, -3]);
@@ -91,10 +92,11 @@ test("features are there where they are granted", () => {
 });
 
 test("rounds see what was learnt, and what was selected", () => {
-  const got = views({ rounds: 2 }, { nextRound: () => ({ ensemble: models[1] }) }, 1);
+  const learnt = [models[1], ensemble, models[1]];
+  const got = views({ rounds: 3 }, { nextRound: ({ rounds }) => ({ ensemble: learnt[rounds] }) }, 2);
   assert.deepEqual(got.column[0], [0.5, 0.25, 0.125, 0.5, 0.5]);
   assert.deepEqual(got.rows[0], models[1].flat()); // the models stayed
-  assert.deepEqual(got.previous[0], ensemble.map((_, i) => [i, 0, 1, abi.EMIT_HARD, 0]));
+  assert.deepEqual(got.previous[0], ensemble.map((_, i) => [i, 1, 1, abi.EMIT_HARD, 0]));
 });
 
 test("what is refused", async (t) => {

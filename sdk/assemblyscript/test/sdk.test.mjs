@@ -250,7 +250,7 @@ test("ensembles", async (t) => {
   const got = combine({});
   assert.deepEqual(got.probabilities, [[0.5, 0.5], [0.375, 0.625], [0.625, 0.375]]);
   assert.equal(got.rounds, 2);
-  assert.deepEqual(got.log, [{ level: "warn", round: 1, text: "weighted" }]);
+  assert.deepEqual(got.log, [{ level: "warn", round: 2, text: "weighted" }]);
   await t.test("fail", () => assert.throws(() => combine({ fault: "fail" }), { code: abi.CODE_NOT_SUPPORTED, message: /no output today/ }));
   await t.test("sum", () => assert.throws(() => combine({ fault: "sum" }), /combined row 0: sums to 2\.\d+, not 1/));
   await t.test("index", () => assert.throws(() => combine({ fault: "index" }), TrapError));

@@ -119,15 +119,17 @@ export class Data {
     this.rows = first.length;
     this.classes = input.classes ?? first[0]?.length ?? input.classNames?.length ?? 0;
     if (this.classes === 0) throw new TypeError("no classes");
-    this.models = models.map((m, i) => this.#probabilities(`model ${i}`, m));
+    this.models = models.map((m, i) => probabilities(`model ${i}`, m, this));
     /** @type {Matrix | undefined} */
-    this.ensemble = kind === "selection" ? this.#probabilities("the ensemble", ensemble ?? []) : undefined;
+    this.ensemble = kind === "selection" ? probabilities("the ensemble", ensemble ?? [], this) : undefined;
     this.classNames = input.classNames ?? Array.from({ length: this.classes }, (_, c) => String(c));
     this.modelNames = input.modelNames ?? models.map(() => "");
     this.logitScales = input.logitScales ?? [];
     this.prior = input.prior ?? [];
-    this.features = (input.features ?? []).map((m, i) => features(`features of model ${i}`, m, this.rows));
-    this.textFeatures = (input.textFeatures ?? []).map((m, i) => features(`text features of model ${i}`, m, this.classes));
+    // Those of images and texts have one width, which either may tell.
+    const width = (/** @type {number} */ i) => input.features?.[i]?.[0]?.length ?? input.textFeatures?.[i]?.[0]?.length ?? 1;
+    this.features = (input.features ?? []).map((m, i) => features(`features of model ${i}`, m, this.rows, width(i)));
+    this.textFeatures = (input.textFeatures ?? []).map((m, i) => features(`text features of model ${i}`, m, this.classes, width(i)));
     expect("class names", this.classNames, this.classes, false);
     expect("model names", this.modelNames, models.length, false);
     expect("logit scales", this.logitScales, models.length, true);
@@ -142,33 +144,35 @@ export class Data {
    */
   learn(learnt) {
     const next = Object.assign(Object.create(Data.prototype), this);
-    if (learnt.ensemble) next.ensemble = this.#probabilities("the ensemble learnt", learnt.ensemble);
+    if (learnt.ensemble) next.ensemble = probabilities("the ensemble learnt", learnt.ensemble, this);
     if (learnt.models) {
       expect("models learnt", learnt.models, this.models.length, false);
-      next.models = learnt.models.map((m, i) => this.#probabilities(`model ${i} learnt`, m));
+      next.models = learnt.models.map((m, i) => probabilities(`model ${i} learnt`, m, this));
     }
     return next;
-  }
-
-  /**
-   * @param {string} what
-   * @param {number[][]} rows
-   */
-  #probabilities(what, rows) {
-    const matrix = Matrix.of(what, rows, this.classes);
-    if (matrix.rows !== this.rows) throw new TypeError(`${what} has ${matrix.rows} rows, not ${this.rows}`);
-    check(`probabilities of ${what}`, matrix, true);
-    return matrix;
   }
 }
 
 /**
  * @param {string} what
  * @param {number[][]} rows
- * @param {number} count
+ * @param {{rows: number, classes: number}} size
  */
-function features(what, rows, count) {
-  const matrix = Matrix.of(what, rows, rows[0]?.length ?? 1);
+function probabilities(what, rows, size) {
+  const matrix = Matrix.of(what, rows, size.classes);
+  if (matrix.rows !== size.rows) throw new TypeError(`${what} has ${matrix.rows} rows, not ${size.rows}`);
+  check(`probabilities of ${what}`, matrix, true);
+  return matrix;
+}
+
+/**
+ * @param {string} what
+ * @param {number[][]} rows
+ * @param {number} count
+ * @param {number} width
+ */
+function features(what, rows, count, width) {
+  const matrix = Matrix.of(what, rows, width);
   if (matrix.rows !== count) throw new TypeError(`${what}: ${matrix.rows} rows, not ${count}`);
   check(what, matrix, false);
   return matrix;

@@ -86,7 +86,6 @@ export class Run {
       this.record.rounds++;
       if (another) this.#learn();
     }
-    this.#round--;
   }
 
   #oneRound() {
@@ -174,7 +173,7 @@ export class Run {
     const dims = this.policy.needs.views.includes("features") ? [...features, ...textFeatures] : [];
     for (const [field, value] of Object.entries({
       SIZE: abi.SIZE_DATASET, FLAGS: this.#flags, CLASSES: classes, MODELS: models.length, FEATURE_DIM: dims[0]?.columns ?? 0,
-      BATCH_ROWS: this.batchRows, ROUND: this.#round, MAX_ROUNDS: this.maxRounds,
+      BATCH_ROWS: this.batchRows, ROUND: this.#stage === "combining" ? this.#round - 1 : this.#round, MAX_ROUNDS: this.maxRounds,
     })) out.setUint32(abi[`OFFSET_DATASET_${field}`], value, true);
     out.setBigUint64(abi.OFFSET_DATASET_ROWS, BigInt(rows), true);
     out.setBigUint64(abi.OFFSET_DATASET_SEED, this.seed, true);
