@@ -7,9 +7,10 @@ const text = readFileSync(new URL("../assembly/abi.ts", import.meta.url), "utf8"
 
 /** @type {Record<string, any>} by name: `abi.VIEW_STATS` */
 export const abi = Object.fromEntries(
-  [...text.matchAll(/^export const (\w+): (\w+) = (-?\w+);/gm)].map(
-    ([, name, type, value]) => [name, type === "u64" ? BigInt(value) : Number(value)],
-  ),
+  [...text.matchAll(/^export const (\w+): (\w+) = (-?\w+);/gm)].map(([, name, type, value]) => [
+    name,
+    type === "u64" ? BigInt(value) : Number(value),
+  ]),
 );
 
 const words = Object.fromEntries(

@@ -5,8 +5,14 @@ import { createHash } from "node:crypto";
 
 const CONSTANTS = [0x61707865, 0x3320646e, 0x79622d32, 0x6b206574];
 const QUARTERS = [
-  [0, 4, 8, 12], [1, 5, 9, 13], [2, 6, 10, 14], [3, 7, 11, 15],
-  [0, 5, 10, 15], [1, 6, 11, 12], [2, 7, 8, 13], [3, 4, 9, 14],
+  [0, 4, 8, 12],
+  [1, 5, 9, 13],
+  [2, 6, 10, 14],
+  [3, 7, 11, 15],
+  [0, 5, 10, 15],
+  [1, 6, 11, 12],
+  [2, 7, 8, 13],
+  [3, 4, 9, 14],
 ];
 const BLOCKS = 16; // of 64 bytes, to a key
 const OUTPUT = 992; // bytes of them that are given out; the last 32 are the next key
@@ -39,7 +45,7 @@ export class ChaCha8 {
    * @param {Uint8Array} dst
    */
   read(dst) {
-    for (let at = 0; at < dst.length; ) {
+    for (let at = 0; at < dst.length;) {
       if (this.#used === OUTPUT) {
         this.#key = this.#bytes.slice(OUTPUT);
         this.#fill();
@@ -77,10 +83,14 @@ function chacha8(key, counter) {
   x[12] = counter;
   for (let twice = 0; twice < 4; twice++) {
     for (const [a, b, c, d] of QUARTERS) {
-      x[a] += x[b]; x[d] = rotate(x[d] ^ x[a], 16);
-      x[c] += x[d]; x[b] = rotate(x[b] ^ x[c], 12);
-      x[a] += x[b]; x[d] = rotate(x[d] ^ x[a], 8);
-      x[c] += x[d]; x[b] = rotate(x[b] ^ x[c], 7);
+      x[a] += x[b];
+      x[d] = rotate(x[d] ^ x[a], 16);
+      x[c] += x[d];
+      x[b] = rotate(x[b] ^ x[c], 12);
+      x[a] += x[b];
+      x[d] = rotate(x[d] ^ x[a], 8);
+      x[c] += x[d];
+      x[b] = rotate(x[b] ^ x[c], 7);
     }
   }
   for (let i = 0; i < 8; i++) x[4 + i] += key.getUint32(4 * i, true);

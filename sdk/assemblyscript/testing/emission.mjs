@@ -40,8 +40,9 @@ export class Emission {
    * @param {DataView} bytes
    */
   take(kind, bytes) {
-    for (let at = 0; at < bytes.byteLength; ) {
-      if (this.records.length >= this.limits.records) throw new LimitError("records", `more than ${this.limits.records} labels`);
+    for (let at = 0; at < bytes.byteLength;) {
+      if (this.records.length >= this.limits.records)
+        throw new LimitError("records", `more than ${this.limits.records} labels`);
       const rest = new DataView(bytes.buffer, bytes.byteOffset + at, bytes.byteLength - at);
       const { size, record } = this.#read(kind, rest);
       this.#check(record);
@@ -62,19 +63,27 @@ export class Emission {
       if (b.byteLength < size) throw new ProtocolError(`${what}: ${b.byteLength} bytes of a record of ${size}`);
       return size;
     };
-    if (kind === abi.EMIT_DROP) return { size: need(abi.SIZE_DROP), record: { kind, row: rowOf(b), weight: 0, classes: [] } };
+    if (kind === abi.EMIT_DROP)
+      return { size: need(abi.SIZE_DROP), record: { kind, row: rowOf(b), weight: 0, classes: [] } };
     need(abi.SIZE_HEAD);
     if (kind === abi.EMIT_HARD) {
       const size = need(abi.SIZE_LABEL);
-      if (b.getBigUint64(abi.OFFSET_LABEL_FLAGS, true) !== 0n) throw new ProtocolError(`${what}: reserved fields set, for row ${rowOf(b)}`);
+      if (b.getBigUint64(abi.OFFSET_LABEL_FLAGS, true) !== 0n)
+        throw new ProtocolError(`${what}: reserved fields set, for row ${rowOf(b)}`);
       const weight = b.getFloat32(abi.OFFSET_LABEL_WEIGHT, true);
-      return { size, record: { kind, row: rowOf(b), weight, classes: [[b.getUint32(abi.OFFSET_LABEL_CLASS, true), 0]] } };
+      return {
+        size,
+        record: { kind, row: rowOf(b), weight, classes: [[b.getUint32(abi.OFFSET_LABEL_CLASS, true), 0]] },
+      };
     }
-    const weight = b.getFloat32(8, true), n = b.getUint32(12, true);
-    if (n === 0 || n > this.classes) throw new ProtocolError(`${what}: ${n} classes of ${this.classes}, for row ${rowOf(b)}`);
+    const weight = b.getFloat32(8, true),
+      n = b.getUint32(12, true);
+    if (n === 0 || n > this.classes)
+      throw new ProtocolError(`${what}: ${n} classes of ${this.classes}, for row ${rowOf(b)}`);
     const each = kind === abi.EMIT_SOFT ? abi.SIZE_CANDIDATE : 4;
     const size = need(abi.SIZE_HEAD + n * each);
-    if ((this.#named += n) > this.limits.classes) throw new LimitError("records", `more than ${this.limits.classes} classes`);
+    if ((this.#named += n) > this.limits.classes)
+      throw new LimitError("records", `more than ${this.limits.classes} classes`);
     /** @type {[number, number][]} */
     const classes = [];
     for (let at = abi.SIZE_HEAD; at < size; at += each) {
@@ -87,12 +96,19 @@ export class Emission {
   #check({ kind, row, weight, classes }) {
     const what = nameOf("EMIT", kind);
     if (row >= this.rows) throw new ProtocolError(`${what}: row ${row} of ${this.rows}`);
-    if (!(weight >= 0 && weight <= MAX_WEIGHT)) throw new ProtocolError(`${what}: weight ${weight} for row ${row}; weights are 0 to ${MAX_WEIGHT}`);
+    if (!(weight >= 0 && weight <= MAX_WEIGHT))
+      throw new ProtocolError(`${what}: weight ${weight} for row ${row}; weights are 0 to ${MAX_WEIGHT}`);
     classes.forEach(([c], i) => {
       if (c >= this.classes) throw new ProtocolError(`${what}: class ${c} of ${this.classes}, for row ${row}`);
       if (i > 0 && c === classes[i - 1][0]) throw new ProtocolError(`${what}: class ${c} twice, for row ${row}`);
     });
-    const reason = kind === abi.EMIT_SOFT ? unlike(classes.map(([, p]) => p), TOLERANCE) : "";
+    const reason =
+      kind === abi.EMIT_SOFT
+        ? unlike(
+            classes.map(([, p]) => p),
+            TOLERANCE,
+          )
+        : "";
     if (reason) throw new ProtocolError(`${what}: ${reason}, for row ${row}`);
     const had = this.#kinds.get(row);
     if (had !== undefined && (had !== kind || kind !== abi.EMIT_HARD)) {
@@ -117,9 +133,15 @@ export class Emission {
   lists() {
     const of = (/** @type {number} */ kind) => this.records.filter((e) => e.kind === kind);
     return {
-      labels: of(abi.EMIT_HARD).map((e) => /** @type {[number, number, number]} */ ([e.row, e.classes[0][0], e.weight])),
-      soft: of(abi.EMIT_SOFT).map((e) => /** @type {[number, number, [number, number][]]} */ ([e.row, e.weight, e.classes])),
-      candidates: of(abi.EMIT_CANDIDATES).map((e) => /** @type {[number, number, number[]]} */ ([e.row, e.weight, e.classes.map(([c]) => c)])),
+      labels: of(abi.EMIT_HARD).map(
+        (e) => /** @type {[number, number, number]} */ ([e.row, e.classes[0][0], e.weight]),
+      ),
+      soft: of(abi.EMIT_SOFT).map(
+        (e) => /** @type {[number, number, [number, number][]]} */ ([e.row, e.weight, e.classes]),
+      ),
+      candidates: of(abi.EMIT_CANDIDATES).map(
+        (e) => /** @type {[number, number, number[]]} */ ([e.row, e.weight, e.classes.map(([c]) => c)]),
+      ),
       drops: of(abi.EMIT_DROP).map((e) => e.row),
     };
   }
@@ -127,7 +149,8 @@ export class Emission {
   /** The records as the view of the last selection has them: one for each class. */
   previous() {
     const flat = this.records.flatMap((e) =>
-      (e.kind === abi.EMIT_DROP ? [[abi.NO_CLASS, 0]] : e.classes).map(([c, p]) => ({ ...e, class: c, p })));
+      (e.kind === abi.EMIT_DROP ? [[abi.NO_CLASS, 0]] : e.classes).map(([c, p]) => ({ ...e, class: c, p })),
+    );
     const bytes = new Uint8Array(flat.length * abi.SIZE_EMITTED);
     flat.forEach((e, i) => {
       const out = new DataView(bytes.buffer, i * abi.SIZE_EMITTED);

@@ -91,8 +91,11 @@ export class Plugin {
    * @param {Input} input
    */
   #run(kind, input) {
-    const found = this.policies.filter((policy) => (input.policy === undefined ? policy.kind === kind : policy.name === input.policy));
-    if (found.length !== 1) throw new TypeError(`input.policy has to name one of ${this.policies.map((policy) => policy.name).join(", ")}`);
+    const found = this.policies.filter((policy) =>
+      input.policy === undefined ? policy.kind === kind : policy.name === input.policy,
+    );
+    if (found.length !== 1)
+      throw new TypeError(`input.policy has to name one of ${this.policies.map((policy) => policy.name).join(", ")}`);
     if (found[0].kind !== kind) throw new TypeError(`policy ${found[0].name} is of kind ${found[0].kind}`);
     return new Run(this.#module, found[0], input);
   }

@@ -39,7 +39,12 @@ import { DataError } from "./errors.mjs";
 
 /** @type {Limits} */
 export const LIMITS = {
-  records: 4 << 20, classes: 16 << 20, output: 1 << 20, views: 128 << 20, gather: 2 ** 30, memory: 256 << 20,
+  records: 4 << 20,
+  classes: 16 << 20,
+  output: 1 << 20,
+  views: 128 << 20,
+  gather: 2 ** 30,
+  memory: 256 << 20,
 };
 
 /** Rows of float32. */
@@ -84,7 +89,11 @@ export class Matrix {
 function check(what, matrix, probabilities) {
   for (let i = 0; i < matrix.rows; i++) {
     const row = matrix.row(i);
-    const reason = probabilities ? unlike(row, 1e-2) : row.every(Number.isFinite) ? "" : "has a value that is not finite";
+    const reason = probabilities
+      ? unlike(row, 1e-2)
+      : row.every(Number.isFinite)
+        ? ""
+        : "has a value that is not finite";
     if (reason) throw new DataError(`${what}, row ${i}: ${reason}`);
   }
 }
@@ -114,7 +123,8 @@ export class Data {
     if (models.length === 0) throw new TypeError("no model's probabilities");
     const ensemble = input.ensemble ?? (models.length === 1 ? models[0] : undefined);
     if (kind === "selection" && !ensemble) throw new TypeError("a selection of several models, and no ensemble");
-    if (kind === "ensemble" && input.ensemble) throw new TypeError("an ensemble's probabilities, for a policy that makes them");
+    if (kind === "ensemble" && input.ensemble)
+      throw new TypeError("an ensemble's probabilities, for a policy that makes them");
     const first = models[0];
     this.rows = first.length;
     this.classes = input.classes ?? first[0]?.length ?? input.classNames?.length ?? 0;
@@ -127,9 +137,12 @@ export class Data {
     this.logitScales = input.logitScales ?? [];
     this.prior = input.prior ?? [];
     // Those of images and texts have one width, which either may tell.
-    const width = (/** @type {number} */ i) => input.features?.[i]?.[0]?.length ?? input.textFeatures?.[i]?.[0]?.length ?? 1;
+    const width = (/** @type {number} */ i) =>
+      input.features?.[i]?.[0]?.length ?? input.textFeatures?.[i]?.[0]?.length ?? 1;
     this.features = (input.features ?? []).map((m, i) => features(`features of model ${i}`, m, this.rows, width(i)));
-    this.textFeatures = (input.textFeatures ?? []).map((m, i) => features(`text features of model ${i}`, m, this.classes, width(i)));
+    this.textFeatures = (input.textFeatures ?? []).map((m, i) =>
+      features(`text features of model ${i}`, m, this.classes, width(i)),
+    );
     expect("class names", this.classNames, this.classes, false);
     expect("model names", this.modelNames, models.length, false);
     expect("logit scales", this.logitScales, models.length, true);
@@ -185,7 +198,8 @@ function features(what, rows, count, width) {
  * @param {boolean} optional
  */
 function expect(what, list, count, optional) {
-  if (list.length !== count && !(optional && list.length === 0)) throw new TypeError(`${list.length} ${what}, not ${count}`);
+  if (list.length !== count && !(optional && list.length === 0))
+    throw new TypeError(`${list.length} ${what}, not ${count}`);
 }
 
 /**
@@ -195,5 +209,8 @@ function expect(what, list, count, optional) {
  */
 export function canonical(value) {
   return JSON.stringify(value, (_, v) =>
-    v && typeof v === "object" && !Array.isArray(v) ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => (a < b ? -1 : 1))) : v);
+    v && typeof v === "object" && !Array.isArray(v)
+      ? Object.fromEntries(Object.entries(v).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : v,
+  );
 }

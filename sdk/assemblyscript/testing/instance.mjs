@@ -9,8 +9,14 @@ const MANIFEST = 1 << 20; // bytes that put_manifest takes
 
 /** The exports, with the number of their parameters. */
 const EXPORTS = {
-  _initialize: 0, upl_abi_version: 0, upl_describe: 0, upl_configure: 0, upl_begin_round: 1, upl_observe: 2,
-  upl_end_round: 1, upl_combine: 2,
+  _initialize: 0,
+  upl_abi_version: 0,
+  upl_describe: 0,
+  upl_configure: 0,
+  upl_begin_round: 1,
+  upl_observe: 2,
+  upl_end_round: 1,
+  upl_combine: 2,
 };
 
 /**
@@ -24,7 +30,8 @@ export function inspect(module) {
     }
   }
   const exported = WebAssembly.Module.exports(module);
-  const has = (/** @type {string} */ name, kind = "function") => exported.some((e) => e.name === name && e.kind === kind);
+  const has = (/** @type {string} */ name, kind = "function") =>
+    exported.some((e) => e.name === name && e.kind === kind);
   if (!has("memory", "memory")) throw new ProtocolError("it does not export its memory");
   for (const name of ["upl_abi_version", "upl_describe", "upl_configure"]) {
     if (!has(name)) throw new ProtocolError(`it does not export ${name}`);
@@ -63,7 +70,8 @@ export class Instance {
     const imports = Object.fromEntries(Object.entries(IMPORTS).map(([name, f]) => [name, this.#answer(f)]));
     this.#exports = new WebAssembly.Instance(module, { [MODULE]: imports }).exports;
     for (const [name, parameters] of Object.entries(EXPORTS)) {
-      if (this.has(name) && this.#exports[name].length !== parameters) throw new ProtocolError(`${name} takes other parameters`);
+      if (this.has(name) && this.#exports[name].length !== parameters)
+        throw new ProtocolError(`${name} takes other parameters`);
     }
     if (this.has("_initialize")) this.#call("_initialize");
     const version = this.invoke("upl_abi_version");
@@ -115,7 +123,8 @@ export class Instance {
       return this.#exports[name](...args);
     } catch (error) {
       // A trap, or an endless recursion; else an import has ended the run.
-      if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) throw new TrapError(name, error, this.#detail.message);
+      if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError)
+        throw new TrapError(name, error, this.#detail.message);
       throw error;
     } finally {
       const limit = this.host?.limits.memory;
@@ -129,7 +138,8 @@ export class Instance {
    */
   bytes(ptr, length) {
     const buffer = this.#exports.memory.buffer;
-    if ((ptr >>> 0) + (length >>> 0) > buffer.byteLength) throw new Refusal(abi.CODE_RANGE, "a buffer outside the memory");
+    if ((ptr >>> 0) + (length >>> 0) > buffer.byteLength)
+      throw new Refusal(abi.CODE_RANGE, "a buffer outside the memory");
     return new Uint8Array(buffer, ptr >>> 0, length >>> 0);
   }
 

@@ -16,7 +16,12 @@ import { open } from "./views.mjs";
 const LINE = 32; // bytes that an empty line costs
 const VIEWS = 256; // that may be open at once
 const TAKES = { soft: abi.TAKES_SOFT, candidates: abi.TAKES_CANDIDATES, drops: abi.TAKES_DROPS };
-const FLAG_OF = { [abi.EMIT_HARD]: 0, [abi.EMIT_SOFT]: abi.TAKES_SOFT, [abi.EMIT_CANDIDATES]: abi.TAKES_CANDIDATES, [abi.EMIT_DROP]: abi.TAKES_DROPS };
+const FLAG_OF = {
+  [abi.EMIT_HARD]: 0,
+  [abi.EMIT_SOFT]: abi.TAKES_SOFT,
+  [abi.EMIT_CANDIDATES]: abi.TAKES_CANDIDATES,
+  [abi.EMIT_DROP]: abi.TAKES_DROPS,
+};
 const LEVELS = ["debug", "info", "warn", "error"];
 
 /** One run: the host of its instance. */
@@ -71,7 +76,10 @@ export class Run {
     this.#compute();
     this.#batches("combining", (first, rows) => {
       this.guest.ask("upl_combine", 0, BigInt(first), rows);
-      if (this.#combined.length !== first + rows) throw new ProtocolError(`upl_combine gave ${this.#combined.length - first} of the ${rows} rows from ${first} on`);
+      if (this.#combined.length !== first + rows)
+        throw new ProtocolError(
+          `upl_combine gave ${this.#combined.length - first} of the ${rows} rows from ${first} on`,
+        );
     });
     return { probabilities: this.#combined, ...this.record };
   }
@@ -80,7 +88,8 @@ export class Run {
     this.#stage = "configuring";
     this.guest.ask("upl_configure");
     for (let another = true; another; this.#round++) {
-      if (this.#round > 0 && !this.policy.needs.rounds) throw new ProtocolError("it asks for another round without having declared that it needs rounds");
+      if (this.#round > 0 && !this.policy.needs.rounds)
+        throw new ProtocolError("it asks for another round without having declared that it needs rounds");
       if (this.#round === this.maxRounds) throw new LimitError("rounds", `not done after ${this.#round} rounds`);
       another = this.#oneRound();
       this.record.rounds++;
@@ -172,9 +181,16 @@ export class Run {
     const out = new DataView(new ArrayBuffer(abi.SIZE_DATASET));
     const dims = this.policy.needs.views.includes("features") ? [...features, ...textFeatures] : [];
     for (const [field, value] of Object.entries({
-      SIZE: abi.SIZE_DATASET, FLAGS: this.#flags, CLASSES: classes, MODELS: models.length, FEATURE_DIM: dims[0]?.columns ?? 0,
-      BATCH_ROWS: this.batchRows, ROUND: this.#stage === "combining" ? this.#round - 1 : this.#round, MAX_ROUNDS: this.maxRounds,
-    })) out.setUint32(abi[`OFFSET_DATASET_${field}`], value, true);
+      SIZE: abi.SIZE_DATASET,
+      FLAGS: this.#flags,
+      CLASSES: classes,
+      MODELS: models.length,
+      FEATURE_DIM: dims[0]?.columns ?? 0,
+      BATCH_ROWS: this.batchRows,
+      ROUND: this.#stage === "combining" ? this.#round - 1 : this.#round,
+      MAX_ROUNDS: this.maxRounds,
+    }))
+      out.setUint32(abi[`OFFSET_DATASET_${field}`], value, true);
     out.setBigUint64(abi.OFFSET_DATASET_ROWS, BigInt(rows), true);
     out.setBigUint64(abi.OFFSET_DATASET_SEED, this.seed, true);
     return new Uint8Array(out.buffer);
@@ -186,7 +202,11 @@ export class Run {
    */
   openView(b) {
     this.#expect("views are opened in upl_configure and upl_begin_round", "configuring", "beginning");
-    if (b.byteLength < abi.SIZE_VIEW_SPEC || b.getUint32(0, true) !== b.byteLength || b.getBigUint64(abi.OFFSET_VIEW_SPEC_RESERVED, true) !== 0n) {
+    if (
+      b.byteLength < abi.SIZE_VIEW_SPEC ||
+      b.getUint32(0, true) !== b.byteLength ||
+      b.getBigUint64(abi.OFFSET_VIEW_SPEC_RESERVED, true) !== 0n
+    ) {
       throw new Refusal(abi.CODE_INVALID, "a malformed specification");
     }
     for (let at = abi.SIZE_VIEW_SPEC; at < b.byteLength; at++) {
@@ -215,14 +235,20 @@ export class Run {
     const view = this.views[handle];
     if (!view) throw new Refusal(abi.CODE_RANGE, `no view ${handle}`);
     const stages = /** @type {const} */ ({
-      batch: ["observing", "combining"], global: ["ending"], direct: ["beginning", "observing", "ending", "combining"],
+      batch: ["observing", "combining"],
+      global: ["ending"],
+      direct: ["beginning", "observing", "ending", "combining"],
     })[view.scope];
     this.#expect(`view ${nameOf("VIEW", view.spec.kind)} is read`, ...stages);
-    const bytes = view.scope === "direct" ? view.compute() : view.bytes ?? new Uint8Array();
-    const [begin, end] = view.scope === "batch"
-      ? [this.#batch.first, this.#batch.first + this.#batch.rows] : [0, bytes.length / view.size];
-    let from = Number(first), count = n;
-    if (view.spec.kind === abi.VIEW_PREVIOUS && from >= 0 && n > 0) { // n is the most that is read
+    const bytes = view.scope === "direct" ? view.compute() : (view.bytes ?? new Uint8Array());
+    const [begin, end] =
+      view.scope === "batch"
+        ? [this.#batch.first, this.#batch.first + this.#batch.rows]
+        : [0, bytes.length / view.size];
+    let from = Number(first),
+      count = n;
+    if (view.spec.kind === abi.VIEW_PREVIOUS && from >= 0 && n > 0) {
+      // n is the most that is read
       count = Math.min(n, Math.max(end - from, 0));
       from = Math.min(from, end);
     }
@@ -247,7 +273,8 @@ export class Run {
     if (kind === abi.EMIT_COMBINED) return this.#takeCombined(records);
     const flag = FLAG_OF[kind];
     if (flag === undefined) throw new ProtocolError(`emit kind ${kind}`);
-    if ((this.#flags & flag) !== flag) throw new Refusal(abi.CODE_NOT_SUPPORTED, `${nameOf("EMIT", kind)} are of no use to this host`);
+    if ((this.#flags & flag) !== flag)
+      throw new Refusal(abi.CODE_NOT_SUPPORTED, `${nameOf("EMIT", kind)} are of no use to this host`);
     if (this.policy.kind !== "selection") throw new Refusal(abi.CODE_STATE, "an ensemble selects nothing");
     this.#expect("labels are emitted in upl_observe and upl_end_round", "observing", "ending");
     this.emission.take(kind, records);
@@ -258,11 +285,17 @@ export class Run {
     this.#expect("probabilities are emitted in upl_combine", "combining");
     if (b.byteLength < abi.SIZE_HEAD) throw new ProtocolError(`${b.byteLength} bytes of probabilities`);
     const { classes } = this.data;
-    const first = Number(b.getBigUint64(0, true)), rows = b.getUint32(8, true);
+    const first = Number(b.getBigUint64(0, true)),
+      rows = b.getUint32(8, true);
     const left = this.#batch.first + this.#batch.rows - this.#combined.length;
-    if (b.getUint32(12, true) !== classes) throw new ProtocolError(`probabilities of ${b.getUint32(12, true)} classes, the data set has ${classes}`);
-    if (first !== this.#combined.length || rows > left) throw new ProtocolError(`probabilities of ${rows} rows from ${first} on; the batch goes on with ${left} from ${this.#combined.length} on`);
-    if (b.byteLength !== abi.SIZE_HEAD + rows * classes * 4) throw new ProtocolError(`${b.byteLength - abi.SIZE_HEAD} bytes of probabilities for ${rows} x ${classes}`);
+    if (b.getUint32(12, true) !== classes)
+      throw new ProtocolError(`probabilities of ${b.getUint32(12, true)} classes, the data set has ${classes}`);
+    if (first !== this.#combined.length || rows > left)
+      throw new ProtocolError(
+        `probabilities of ${rows} rows from ${first} on; the batch goes on with ${left} from ${this.#combined.length} on`,
+      );
+    if (b.byteLength !== abi.SIZE_HEAD + rows * classes * 4)
+      throw new ProtocolError(`${b.byteLength - abi.SIZE_HEAD} bytes of probabilities for ${rows} x ${classes}`);
     for (let i = 0; i < rows; i++) {
       const row = Array.from({ length: classes }, (_, c) => b.getFloat32(abi.SIZE_HEAD + (i * classes + c) * 4, true));
       const reason = unlike(row, 1e-3);
@@ -307,7 +340,8 @@ export class Run {
 
   /** @param {number} bytes */
   #say(bytes) {
-    if ((this.#said += bytes + LINE) > this.limits.output) throw new LimitError("output", `more than ${this.limits.output} bytes of log and metrics`);
+    if ((this.#said += bytes + LINE) > this.limits.output)
+      throw new LimitError("output", `more than ${this.limits.output} bytes of log and metrics`);
   }
 
   /**

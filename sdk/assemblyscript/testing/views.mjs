@@ -32,8 +32,11 @@ const TINY = 2 ** -126; // what a logarithm takes for less: the least normal flo
 
 /** Flags that a kind knows. */
 const FLAGS = {
-  [abi.VIEW_CLASS_TOP_K]: abi.FLAG_ALL, [abi.VIEW_CLASS_MEAN]: abi.FLAG_ALL, [abi.VIEW_STATS]: abi.FLAG_NO_ENTROPY,
-  [abi.VIEW_QUANTILE]: abi.FLAG_COLUMN | abi.FLAG_ALL, [abi.VIEW_FEATURES]: abi.FLAG_TEXT,
+  [abi.VIEW_CLASS_TOP_K]: abi.FLAG_ALL,
+  [abi.VIEW_CLASS_MEAN]: abi.FLAG_ALL,
+  [abi.VIEW_STATS]: abi.FLAG_NO_ENTROPY,
+  [abi.VIEW_QUANTILE]: abi.FLAG_COLUMN | abi.FLAG_ALL,
+  [abi.VIEW_FEATURES]: abi.FLAG_TEXT,
 };
 
 /**
@@ -46,7 +49,8 @@ export function open(run, spec) {
   const { kind } = spec;
   const make = MAKERS[kind];
   if (!make) throw new Refusal(abi.CODE_NOT_SUPPORTED, nameOf("VIEW", kind));
-  if (!run.policy.needs.views.includes(nameOf("VIEW", kind))) throw new Refusal(abi.CODE_DENIED, `view ${nameOf("VIEW", kind)} is not declared`);
+  if (!run.policy.needs.views.includes(nameOf("VIEW", kind)))
+    throw new Refusal(abi.CODE_DENIED, `view ${nameOf("VIEW", kind)} is not declared`);
   within(spec.model >= abi.ENSEMBLE && spec.model < run.data.models.length, `model ${spec.model}`);
   if (spec.flags & ~(FLAGS[kind] ?? 0)) throw new Refusal(abi.CODE_INVALID, `flags ${spec.flags}`);
   within(spec.temperature >= 0 && spec.temperature < Infinity, `temperature ${spec.temperature}`);
@@ -80,20 +84,22 @@ const MAKERS = {
     });
   },
 
-  [abi.VIEW_STATS]: (run, spec) => records(run, abi.SIZE_STATS, (i, out) => {
-    const row = probabilities(run, spec).row(i);
-    const { class: c, p, margin } = top(row);
-    candidate(out, 0, c, p);
-    out.setFloat32(abi.OFFSET_STATS_MARGIN, margin, true);
-    if (!(spec.flags & abi.FLAG_NO_ENTROPY)) out.setFloat32(abi.OFFSET_STATS_ENTROPY, entropy(row), true);
-  }),
+  [abi.VIEW_STATS]: (run, spec) =>
+    records(run, abi.SIZE_STATS, (i, out) => {
+      const row = probabilities(run, spec).row(i);
+      const { class: c, p, margin } = top(row);
+      candidate(out, 0, c, p);
+      out.setFloat32(abi.OFFSET_STATS_MARGIN, margin, true);
+      if (!(spec.flags & abi.FLAG_NO_ENTROPY)) out.setFloat32(abi.OFFSET_STATS_ENTROPY, entropy(row), true);
+    }),
 
-  [abi.VIEW_AGREE]: (run) => records(run, abi.SIZE_CANDIDATE * run.data.models.length, (i, out) => {
-    run.data.models.forEach((model, m) => {
-      const { class: c, p } = top(model.row(i));
-      candidate(out, m * abi.SIZE_CANDIDATE, c, p);
-    });
-  }),
+  [abi.VIEW_AGREE]: (run) =>
+    records(run, abi.SIZE_CANDIDATE * run.data.models.length, (i, out) => {
+      run.data.models.forEach((model, m) => {
+        const { class: c, p } = top(model.row(i));
+        candidate(out, m * abi.SIZE_CANDIDATE, c, p);
+      });
+    }),
 
   [abi.VIEW_COLUMN]: (run, spec) => {
     within(spec.class < run.data.classes, `class ${spec.class}`);
@@ -107,7 +113,9 @@ const MAKERS = {
     const all = Boolean(spec.flags & abi.FLAG_ALL);
     const { rows, classes } = run.data;
     const most = Math.min(spec.m, rows) * classes;
-    return global(abi.SIZE_RANKED, 16 * (all ? most : Math.min(most, rows)), () => classTopK(probabilities(run, spec), spec.m, all));
+    return global(abi.SIZE_RANKED, 16 * (all ? most : Math.min(most, rows)), () =>
+      classTopK(probabilities(run, spec), spec.m, all),
+    );
   },
 
   [abi.VIEW_CLASS_MEAN]: (run, spec) => {
@@ -119,13 +127,19 @@ const MAKERS = {
 
   [abi.VIEW_QUANTILE]: (run, spec) => {
     const { rows, classes } = run.data;
-    const column = Boolean(spec.flags & abi.FLAG_COLUMN), all = Boolean(spec.flags & abi.FLAG_ALL);
+    const column = Boolean(spec.flags & abi.FLAG_COLUMN),
+      all = Boolean(spec.flags & abi.FLAG_ALL);
     within(spec.m >= 1 && spec.m <= 1 << 20, `quantiles 1/${spec.m}`);
-    within(column ? spec.class < (all ? 1 : classes) : !all && spec.class <= abi.QUANTILE_ENTROPY, `quantiles of ${spec.class}`);
+    within(
+      column ? spec.class < (all ? 1 : classes) : !all && spec.class <= abi.QUANTILE_ENTROPY,
+      `quantiles of ${spec.class}`,
+    );
     return global(all ? 8 * (spec.m + 1) : 8, 4 * rows * (all ? classes : 1), () => {
       const p = probabilities(run, spec);
       const columns = all ? Array.from({ length: classes }, (_, c) => c) : [spec.class];
-      const values = columns.map((c) => Float32Array.from({ length: rows }, (_, i) => (column ? p.row(i)[c] : statistic(p.row(i), c))));
+      const values = columns.map((c) =>
+        Float32Array.from({ length: rows }, (_, i) => (column ? p.row(i)[c] : statistic(p.row(i), c))),
+      );
       return bytesOf(Float64Array.from(values.flatMap((list) => quantiles(list, spec.m))));
     });
   },
@@ -203,7 +217,7 @@ function bytesOf(array) {
  */
 function probabilities(run, { model, temperature }) {
   return run.remember(`${model} ${temperature}`, () => {
-    const p = model === abi.ENSEMBLE ? run.data.ensemble ?? mean(run.data.models) : run.data.models[model];
+    const p = model === abi.ENSEMBLE ? (run.data.ensemble ?? mean(run.data.models)) : run.data.models[model];
     return temperature === 0 ? p : temper(p, temperature);
   });
 }
@@ -304,7 +318,9 @@ function classMean(p, count) {
   for (let i = 0; i < p.rows; i++) {
     const at = count === 1 ? 0 : top(p.row(i)).class * width;
     sums[at]++;
-    p.row(i).forEach((x, c) => { sums[at + 1 + c] += x; });
+    p.row(i).forEach((x, c) => {
+      sums[at + 1 + c] += x;
+    });
   }
   return bytesOf(sums);
 }
@@ -321,7 +337,8 @@ function quantiles(values, m) {
     if (n === 0) return NaN;
     const h = (i / m) * (n - 1);
     const low = Math.min(Math.floor(h), n - 1);
-    const a = sorted[low], b = sorted[Math.min(low + 1, n - 1)];
+    const a = sorted[low],
+      b = sorted[Math.min(low + 1, n - 1)];
     return a + (b - a) * (h - low);
   });
 }

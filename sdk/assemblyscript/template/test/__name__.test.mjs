@@ -15,8 +15,15 @@ test("the best margins of each class, of equals the earlier row", () => {
     [0.5, 0.25, 0.25], // by 0.25, as the first
     [0.25, 0.5, 0.25], // the only row of its class; the third has none
   ];
-  assert.deepEqual(select(ensemble, 1), [[0, 0, 1], [3, 1, 1]]);
-  assert.deepEqual(select(ensemble, 2), [[0, 0, 1], [2, 0, 1], [3, 1, 1]]);
+  assert.deepEqual(select(ensemble, 1), [
+    [0, 0, 1],
+    [3, 1, 1],
+  ]);
+  assert.deepEqual(select(ensemble, 2), [
+    [0, 0, 1],
+    [2, 0, 1],
+    [3, 1, 1],
+  ]);
   assert.equal(select(ensemble, 16).length, 4);
 });
 

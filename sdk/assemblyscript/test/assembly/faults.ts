@@ -58,7 +58,7 @@ export class Faulty extends Selection {
 
   endRound(round: Round): bool {
     if (this.how == "memory") this.garbage = " ".repeat(1 << 22);
-    return false;
+    return this.how == "again";
   }
 }
 

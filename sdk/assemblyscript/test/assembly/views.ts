@@ -1,6 +1,6 @@
 import {
-  Batch, Candidate, ClassTopK, Emitted, FLAG_ALL, FLAG_NO_ENTROPY, LEVEL_INFO, Opener, Previous, QUANTILE_ENTROPY, QUANTILE_MARGIN, QUANTILE_P,
-  Records, Round, Selection, Setup, Stats, View, failed, log,
+  Batch, Candidate, ClassTopK, Emitted, FLAG_ALL, FLAG_NO_ENTROPY, LEVEL_INFO, Opener, Previous, QUANTILE_ENTROPY, QUANTILE_MARGIN,
+  QUANTILE_P, Records, Round, Selection, Setup, Stats, View, failed, log,
 } from "upl-plugin/assembly";
 
 /** Logs the records of every view, those at a temperature of `temperature`, in every round. */
