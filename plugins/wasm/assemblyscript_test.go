@@ -27,24 +27,28 @@ const assemblyScriptTests = "../../sdk/assemblyscript/test"
 // loadAssemblyScript builds the module that the AssemblyScript SDK is tested with.
 func loadAssemblyScript(t *testing.T) (*wasm.Module, map[string]session.Description) {
 	t.Helper()
+	for _, program := range []string{"node", "npm", "make"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Fatalf("no %s: plugins in AssemblyScript are built with it (Node.js 20 or later, with npm)", program)
+		}
+	}
+	for _, pattern := range []string{"*.*", "assembly/*", "../*.*", "../assembly/*", "../testing/*"} {
+		sources, err := filepath.Glob(filepath.Join(assemblyScriptTests, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, source := range sources {
+			if _, err := os.Stat(source); err != nil { // go test's cache then knows of it
+				t.Fatal(err)
+			}
+		}
+	}
 	build := exec.Command("make", "-C", "..", "build")
 	build.Dir = assemblyScriptTests
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	code, err := os.ReadFile(filepath.Join(assemblyScriptTests, "build/fixture.wasm"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := wasm.Load(t.Context(), code, wasm.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := m.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	m := load(t, filepath.Join(assemblyScriptTests, "build/fixture.wasm"))
 	list, err := m.Describe(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -182,7 +186,7 @@ func (in assemblyScriptInput) inSandbox(t *testing.T, m *wasm.Module, policy ses
 		out.add("%s %d %v", m.Name, m.Round, m.Value)
 	}
 	for _, l := range got.Log {
-		out.add("%d %s", l.Round, l.Text)
+		out.add("%d %d %d %s", l.Round, l.Row, l.Rows, l.Text)
 	}
 	return out
 }
@@ -208,8 +212,8 @@ func inMemory(t *testing.T, inputs []assemblyScriptInput) []said {
 			Value float64
 		}
 		Log []struct {
-			Round int
-			Text  string
+			Round, Row, Rows int
+			Text             string
 		}
 	}
 	if err := json.Unmarshal(printed, &results); err != nil {
@@ -224,7 +228,7 @@ func inMemory(t *testing.T, inputs []assemblyScriptInput) []said {
 			out[i].add("%s %d %v", m.Name, m.Round, m.Value)
 		}
 		for _, l := range r.Log {
-			out[i].add("%d %s", l.Round, l.Text)
+			out[i].add("%d %d %d %s", l.Round, l.Row, l.Rows, l.Text)
 		}
 	}
 	return out

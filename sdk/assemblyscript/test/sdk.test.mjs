@@ -459,7 +459,7 @@ test("ensembles", async (t) => {
     [0.625, 0.375],
   ]);
   assert.equal(got.rounds, 2);
-  assert.deepEqual(got.log, [{ level: "warn", round: 2, text: "weighted" }]);
+  assert.deepEqual(got.log, [{ level: "warn", round: 1, row: 0, rows: 2, text: "weighted" }]);
   await t.test("fail", () =>
     assert.throws(() => combine({ fault: "fail" }), { code: abi.CODE_NOT_SUPPORTED, message: /no output today/ }),
   );

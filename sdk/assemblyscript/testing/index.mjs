@@ -36,10 +36,20 @@ export { DataError, GuestError, LimitError, ProtocolError, TrapError } from "./e
  */
 
 /**
+ * A line of the log.
+ * @typedef {object} Line
+ * @property {string} level "debug", "info", "warn" or "error"
+ * @property {number} round
+ * @property {number} row the first of the batch that was at hand; -1 without one
+ * @property {number} rows of that batch
+ * @property {string} text
+ */
+
+/**
  * What a run leaves beside its result.
  * @typedef {object} Record
  * @property {{name: string, round: number, value: number}[]} metrics
- * @property {{level: string, round: number, text: string}[]} log
+ * @property {Line[]} log
  * @property {number} rounds
  */
 

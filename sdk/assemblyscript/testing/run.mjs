@@ -22,6 +22,7 @@ const FLAG_OF = {
   [abi.EMIT_CANDIDATES]: abi.TAKES_CANDIDATES,
   [abi.EMIT_DROP]: abi.TAKES_DROPS,
 };
+const BATCHES = ["observing", "combining"]; // the stages that have one at hand
 const LEVELS = ["debug", "info", "warn", "error"];
 
 /** One run: the host of its instance. */
@@ -31,7 +32,7 @@ export class Run {
   /** @type {Error | undefined} */
   broken;
   previous = new Uint8Array();
-  /** @type {{metrics: {name: string, round: number, value: number}[], log: {level: string, round: number, text: string}[], rounds: number}} */
+  /** @type {import("./index.mjs").Record} */
   record = { metrics: [], log: [], rounds: 0 };
 
   /** @type {"starting" | "configuring" | "beginning" | "observing" | "ending" | "combining"} */
@@ -95,6 +96,7 @@ export class Run {
       this.record.rounds++;
       if (another) this.#learn();
     }
+    this.#round--; // an ensemble's combining is of the last
   }
 
   #oneRound() {
@@ -187,7 +189,7 @@ export class Run {
       MODELS: models.length,
       FEATURE_DIM: dims[0]?.columns ?? 0,
       BATCH_ROWS: this.batchRows,
-      ROUND: this.#stage === "combining" ? this.#round - 1 : this.#round,
+      ROUND: this.#round,
       MAX_ROUNDS: this.maxRounds,
     }))
       out.setUint32(abi[`OFFSET_DATASET_${field}`], value, true);
@@ -313,7 +315,9 @@ export class Run {
   log(level, text, bytes) {
     this.#say(bytes);
     const printable = text.replace(/[\0-\x08\x0b-\x1f\x7f-\x9f]/g, " ").replace(/\n+$/, "");
-    this.record.log.push({ level: LEVELS[Math.min(Math.max(level, 0), 3)], round: this.#round, text: printable });
+    const { first, rows } = BATCHES.includes(this.#stage) ? this.#batch : { first: -1, rows: 0 };
+    const name = LEVELS[Math.min(Math.max(level, 0), 3)];
+    this.record.log.push({ level: name, round: this.#round, row: first, rows, text: printable });
   }
 
   /**
