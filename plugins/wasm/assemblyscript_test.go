@@ -268,8 +268,8 @@ func testAssemblyScriptHosts(t *testing.T, m *wasm.Module, policies map[string]s
 	}
 }
 
-// testAssemblyScriptFaults holds what is said of a crash: the guest's functions by
-// name, and, in its log, why.
+// testAssemblyScriptFaults holds what is said of a crash: why, also in the log, and
+// the guest's functions by name.
 func testAssemblyScriptFaults(t *testing.T, m *wasm.Module, policy session.Description) {
 	t.Helper()
 	for how, says := range map[string]string{
@@ -280,7 +280,7 @@ func testAssemblyScriptFaults(t *testing.T, m *wasm.Module, policy session.Descr
 		in.Params = []byte(fmt.Sprintf(`{"how": %q}`, how))
 		got, err := session.Select(t.Context(), policy, in, session.On(m, policy, in.Limits))
 		var trap *session.TrapError
-		if !errors.As(err, &trap) || !strings.Contains(trap.Stack, "assembly/faults/") {
+		if !errors.As(err, &trap) || !strings.HasPrefix(trap.Reason, says) || !strings.Contains(trap.Stack, "assembly/faults/") {
 			t.Errorf("%s: %v", how, err)
 		}
 		if len(got.Log) != 1 || got.Log[0].Level != sdk.LevelError || !strings.HasPrefix(got.Log[0].Text, says) {
