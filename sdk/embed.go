@@ -15,4 +15,7 @@ import "embed"
 //go:embed LICENSE
 //go:embed go.mod go.sum *.go serve/*.go session/*.go sdktest/*.go wire/*.go all:template
 //go:embed c/upl_plugin.h c/upl_test.h all:c/template
+//go:embed rust/Cargo.toml rust/README.md rust/plugin.mk rust/wasm.sh rust/src all:rust/template
+//go:embed assemblyscript/package.json assemblyscript/asconfig.json assemblyscript/README.md assemblyscript/assembly assemblyscript/testing all:assemblyscript/template
+//go:embed python/upl_plugin/*.py python/upl_plugin/*.pyi python/upl_plugin/py.typed python/upl_plugin/testing/*.py all:python/template
 var Sources embed.FS
