@@ -5,16 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"runtime"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
 
+	"github.com/upl-host/upl-host/plugins/internal/private"
 	"github.com/upl-host/upl-host/sdk"
 	"github.com/upl-host/upl-host/sdk/session"
 )
@@ -99,15 +98,8 @@ func Load(ctx context.Context, code []byte, options Options) (_ *Module, err err
 
 // openCache opens the folder of compiled code, if it is safe to.
 func openCache(dir string) (wazero.CompilationCache, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the folder of compiled plugins: %w", err)
-	}
-	info, err := os.Stat(dir)
-	if err != nil {
-		return nil, fmt.Errorf("opening the folder of compiled plugins: %w", err)
-	}
-	if owner, ok := info.Sys().(*syscall.Stat_t); info.Mode().Perm() != 0o700 || !ok || int(owner.Uid) != os.Getuid() {
-		return nil, fmt.Errorf("compiled plugins in %s: %w: the folder has to be yours alone (chmod 700)", dir, os.ErrPermission)
+	if err := private.Folder(dir); err != nil {
+		return nil, fmt.Errorf("compiled plugins: %w", err)
 	}
 	cache, err := wazero.NewCompilationCacheWithDir(dir)
 	if err != nil {
