@@ -28,9 +28,23 @@ func (l *loader) complete(c *Config) {
 		c.Cache.Dir = filepath.Join(folder, "upl-host")
 		c.written["cache.dir"] = c.Cache.Dir
 	}
+	l.lock(c)
 	for path, p := range l.places {
 		if p.written != "" {
 			c.written[path] = p.written
+		}
+	}
+}
+
+// lock finds the lock of plugins beside the configuration, or in the working folder.
+func (l *loader) lock(c *Config) {
+	if c.Label.Lock != "" {
+		return
+	}
+	for _, folder := range []string{l.first.base, l.working} {
+		if file := filepath.Join(folder, "upl.lock"); exists(file) {
+			c.Label.Lock = file
+			return
 		}
 	}
 }

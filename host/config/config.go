@@ -130,7 +130,14 @@ type Label struct {
 	// class in their order, or the path of a file, .npy with as many numbers, or .csv
 	// with a class name and a number a line. Counts will do: only the shares matter.
 	Prior Prior `yaml:"prior" path:"file" derived:"unknown" allowed:"at least 0, not all of them 0" example:"[0.5, 0.25, 0.25]"`
-	// What a plugin may take before the run is ended.
+	// The lock of plugins: which may run, and what each may see. One that is
+	// named has to be there.
+	Lock string `yaml:"lock" path:"file" derived:"upl.lock in the configuration's folder, else in the working folder, where there is one" results:"no" example:"upl.lock"`
+	// Run plugins that are WebAssembly modules in child processes: a fault of
+	// the sandbox then ends the child and not the run's own process.
+	Isolate bool `yaml:"isolate" default:"false" results:"no" example:"true"`
+	// What a plugin may take before the run is ended. A plugin whose manifest
+	// asks for more is refused before the run begins.
 	Limits Limits `yaml:"limits"`
 }
 
@@ -159,8 +166,11 @@ type Params map[string]any
 type Limits struct {
 	// The longest that a plugin may compute.
 	Time time.Duration `yaml:"time" default:"10m" range:"[1ms,720h]" results:"no" example:"30s"`
-	// The most memory that a plugin may hold.
+	// The most memory that a plugin may hold which is a WebAssembly module.
 	Memory Size `yaml:"memory" default:"256MiB" range:"[64KiB,4GiB]" results:"no" example:"1GiB"`
+	// The most memory that a plugin may hold which is a program, with what it
+	// starts: it is looked at several times a second.
+	ProcessMemory Size `yaml:"process_memory" default:"4GiB" range:"[1MiB,1TiB]" results:"no" example:"16GiB"`
 }
 
 // Learn says how the prompt is learned.

@@ -63,6 +63,7 @@ func assignments(t *rapid.T) []string {
 		"label.selection.plugin":      rapid.OneOf(rapid.SampledFrom([]string{"top-k", "a b", "yes"}), path()),
 		"label.prior":                 rapid.OneOf(rapid.SampledFrom([]string{"[1, 0.5]", "[1e-3]", "[]"}), path()),
 		"label.limits.time":           rapid.SampledFrom([]string{"1ms", "1h", "1h0m1s", "90s", "1.5s"}),
+		"label.lock":                  path(),
 		"label.limits.memory":         rapid.Map(rapid.Int64Range(1<<16, 1<<32), func(v int64) string { return fmt.Sprint(v) }),
 		"learn.initial_words":         rapid.String(),
 		"learn.learning_rate":         rapid.Map(rapid.Float64Range(1e-300, 1000), func(v float64) string { return fmt.Sprint(v) }),
