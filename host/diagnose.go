@@ -54,11 +54,11 @@ func Diagnose(version string, twin error) Diagnosis {
 		d.Devices = devices
 	}
 	d.Cache = cachePlace(problem)
-	folders := PluginFolders()
-	for _, folder := range folders {
+	options := PluginOptions()
+	for _, folder := range options.Folders {
 		d.Plugins = append(d.Plugins, place(folder))
 	}
-	found, err := plugins.NewCatalogue(plugins.Options{Folders: folders}).List()
+	found, err := plugins.NewCatalogue(options).List()
 	if err != nil {
 		problem("listing plugins: %v", err)
 	}
@@ -66,9 +66,9 @@ func Diagnose(version string, twin error) Diagnosis {
 		if p.Err != nil {
 			problem("%v", p.Err)
 		}
-	}
-	for _, entry := range PolicyEntries(found) {
-		d.Policies = append(d.Policies, entry.Name)
+		for _, policy := range p.Manifest.Policies {
+			d.Policies = append(d.Policies, policy.Name)
+		}
 	}
 	if len(d.Policies) == 0 {
 		problem("no policies are found: `make build` puts upl-host's own into lib/upl-host/plugins, or name a folder in UPL_PLUGINS")
@@ -148,26 +148,4 @@ func (d Diagnosis) Rows() [][2]string {
 		rows = append(rows, [2]string{"plugin folder", p.Path + " (" + p.State + ")"})
 	}
 	return append(rows, [2]string{"policies", strings.Join(d.Policies, ", ")})
-}
-
-// PolicyEntry is a policy that a catalogue lists.
-type PolicyEntry struct {
-	Name    string `json:"name"`
-	Kind    string `json:"kind"`
-	Version string `json:"version"`
-	Plugin  string `json:"plugin"`
-	Folder  string `json:"folder"`
-}
-
-// PolicyEntries lists the policies of plugins, in their order.
-func PolicyEntries(found []plugins.Plugin) []PolicyEntry {
-	entries := []PolicyEntry{}
-	for _, p := range found {
-		for _, policy := range p.Manifest.Policies {
-			entries = append(entries, PolicyEntry{
-				Name: policy.Name, Kind: string(policy.Kind), Version: p.Manifest.Version, Plugin: p.Manifest.Name, Folder: p.Folder,
-			})
-		}
-	}
-	return entries
 }

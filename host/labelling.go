@@ -77,7 +77,7 @@ func (r *run) classifyWith(ctx context.Context, i int) (_ []string, err error) {
 func (r *run) labelInput(p *label.Policy) (in plugins.Input, closeAll func() error, err error) {
 	in = plugins.Input{
 		ClassNames: r.classNames, Prior: r.prior, Seed: r.config.Seed,
-		Limits: label.Limits(r.config.Label.Limits), Threads: r.config.Run.Threads,
+		Limits: p.Limits(r.config.Label.Limits), Threads: r.config.Run.Threads,
 		GrantFeatures: p.SeesFeatures(),
 	}
 	var mapped []*array.Mapped

@@ -38,7 +38,7 @@ func labelled(t *testing.T) (*run, *plugins.Catalogue, string) {
 	r.config = &config.Config{}
 	r.models = []*backbone.Description{{Name: "vit"}}
 	r.options.Display = progress.Silent
-	catalogue := plugins.NewCatalogue(plugins.Options{})
+	catalogue := plugins.NewCatalogue(plugins.Options{Grants: []string{plugins.GrantFeatures}})
 	t.Cleanup(func() {
 		if err := catalogue.Close(); err != nil {
 			t.Error(err)
@@ -72,11 +72,12 @@ func TestSelectByFeatures(t *testing.T) {
 	if r.selection, err = label.Open(t.Context(), catalogue, guest+"#texts", nil, sdk.KindSelection); err != nil {
 		t.Fatal(err)
 	}
+	r.selection.Granted = nil
 	denied := r.policyInputs(r.selection)()
 	if _, err := r.selectLabels(t.Context()); err == nil || !strings.Contains(err.Error(), "denied") {
 		t.Errorf("without a grant: %v", err)
 	}
-	r.selection.Granted = []string{"features"}
+	r.selection.Granted = []string{plugins.GrantFeatures}
 	if r.policyInputs(r.selection)() == denied {
 		t.Error("what it sees is no part of what decides its result")
 	}

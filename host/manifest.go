@@ -72,13 +72,17 @@ type DatasetRecord struct {
 	Labels    bool   `json:"labels"`
 }
 
-// PluginRecord identifies a policy by the SHA-256 of its module.
+// PluginRecord identifies a policy by the SHA-256 of its module, or by the hash of
+// its program's folder, and says why it might run.
 type PluginRecord struct {
 	Role    string          `json:"role"` // ensemble, selection
 	Name    string          `json:"name"`
 	Version string          `json:"version"`
+	Runtime string          `json:"runtime"` // wasm, process
 	Path    string          `json:"path"`
 	Hash    string          `json:"hash"`
+	Lock    string          `json:"lock"` // locked, unlocked, built-in
+	Grants  []string        `json:"grants,omitempty"`
 	Params  json.RawMessage `json:"params,omitempty"`
 }
 

@@ -1,9 +1,22 @@
 package host
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/upl-host/upl-host/plugins"
 )
+
+// PluginOptions are where plugins are on this machine, and where what is made of
+// them is kept. Which of them may run, a lock says: see ReadLock.
+func PluginOptions() plugins.Options {
+	return plugins.Options{
+		Folders: PluginFolders(), Trusted: shippedPlugins(),
+		CacheDir: PluginCache(), StoreDir: userCache("programs"), Self: isolatedCommand(),
+	}
+}
 
 // PluginFolders are where plugins are looked for, first come first served: the
 // folders of UPL_PLUGINS, the project's .upl-host/plugins, the user's data
@@ -14,29 +27,79 @@ func PluginFolders() []string {
 	if folder := UserPlugins(); folder != "" {
 		folders = append(folders, folder)
 	}
-	if program, err := os.Executable(); err == nil {
-		if real, err := filepath.EvalSymlinks(program); err == nil {
-			program = real
-		}
-		// bin/upl-host, and its twin, which lies in lib/upl-host itself.
-		for _, place := range []string{"../lib/upl-host/plugins", "plugins"} {
-			folder := filepath.Join(filepath.Dir(program), filepath.FromSlash(place))
-			if info, err := os.Stat(folder); err == nil && info.IsDir() {
-				folders = append(folders, folder)
-			}
+	return append(folders, shippedPlugins()...)
+}
+
+// shippedPlugins are the folders that came with the program: those of bin/upl-host,
+// and of its twin, which lies in lib/upl-host itself.
+func shippedPlugins() []string {
+	program := programFolder()
+	if program == "" {
+		return nil // and nothing of the working folder
+	}
+	var folders []string
+	for _, place := range []string{"../lib/upl-host/plugins", "plugins"} {
+		folder := filepath.Join(program, filepath.FromSlash(place))
+		if info, err := os.Stat(folder); err == nil && info.IsDir() {
+			folders = append(folders, folder)
 		}
 	}
 	return folders
 }
 
+// programFolder is where this program lies; empty where nobody knows.
+func programFolder() string {
+	program, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	if real, err := filepath.EvalSymlinks(program); err == nil {
+		program = real
+	}
+	return filepath.Dir(program)
+}
+
+// isolatedCommand is the command line of a child process for a module. The pure-Go
+// program makes it where there is one: its twin would load TensorFlow for it.
+func isolatedCommand() []string {
+	program, err := os.Executable()
+	if err != nil {
+		return nil // starting a child then fails, and says so
+	}
+	if folder := programFolder(); folder != "" {
+		pure := filepath.Join(folder, "..", "..", "bin", "upl-host")
+		if info, err := os.Stat(pure); err == nil && info.Mode().IsRegular() {
+			program = pure
+		}
+	}
+	return []string{program, "plugin", "isolated"}
+}
+
+// ReadLock reads the lock of plugins: the file, or, where none is named, upl.lock of
+// the working folder, which need not be there. path is where it is, or would be.
+func ReadLock(file string) (lock *plugins.Lock, path string, err error) {
+	path = file
+	if path == "" {
+		path = plugins.LockName
+	}
+	lock, err = plugins.ReadLock(path)
+	if file == "" && errors.Is(err, fs.ErrNotExist) {
+		return nil, path, nil
+	}
+	return lock, path, err
+}
+
 // PluginCache is where compiled plugins are kept, a folder of the user's own;
 // empty where there is no place for it.
-func PluginCache() string {
+func PluginCache() string { return userCache("plugins") }
+
+// userCache is a folder of the user's cache; empty where there is no such place.
+func userCache(name string) string {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return ""
 	}
-	return filepath.Join(cache, "upl-host", "plugins")
+	return filepath.Join(cache, "upl-host", name)
 }
 
 // ClassifierPath is where a run folder has its classifier.

@@ -37,7 +37,11 @@ type plan struct {
 // before any long work: models, class names against their tokenizers, data set,
 // plugins and their parameters.
 func prepare(ctx context.Context, c *config.Config, options Options) (_ *plan, err error) {
-	p := &plan{config: c, catalogue: plugins.NewCatalogue(plugins.Options{Folders: options.PluginFolders, CacheDir: options.PluginCache})}
+	catalogue, err := openCatalogue(c, options.Plugins)
+	if err != nil {
+		return nil, err
+	}
+	p := &plan{config: c, catalogue: catalogue}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.catalogue.Close())
@@ -59,6 +63,53 @@ func prepare(ctx context.Context, c *config.Config, options Options) (_ *plan, e
 		return nil, policyError("label.selection", err)
 	}
 	return p, nil
+}
+
+// openCatalogue makes the catalogue of a configuration: its lock, its limits as the
+// ceiling, its isolation.
+func openCatalogue(c *config.Config, options plugins.Options) (_ *plugins.Catalogue, err error) {
+	l := c.Label
+	if options.Lock, options.LockPath, err = ReadLock(l.Lock); err != nil {
+		return nil, lockError(err)
+	}
+	options.Isolate = l.Isolate
+	options.Ceiling = plugins.Ceiling{Time: l.Limits.Time, Memory: int64(l.Limits.Memory), ProcessMemory: int64(l.Limits.ProcessMemory)}
+	return plugins.NewCatalogue(options), nil
+}
+
+// lockError makes a lock that is not there the user's to mend.
+func lockError(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return &UsageError{Err: fmt.Errorf("label.lock: %w: `upl-host plugin lock` makes one", err)}
+	}
+	return err
+}
+
+// notes are what the user may not have meant.
+func (p *plan) notes() []string {
+	var notes []string
+	for _, policy := range []*label.Policy{p.ensemble, p.selection} {
+		if policy.Shadows != "" {
+			notes = append(notes, fmt.Sprintf("policy %s is that of %s, not the one that came with upl-host (%s): lock it, or say %s#%[1]s",
+				policy.Name, policy.Path, policy.Shadows, policy.Plugin))
+		}
+	}
+	return notes
+}
+
+// trust says in a line why a policy may run.
+func trust(p *label.Policy, lock string) string {
+	text := string(p.State)
+	if p.State == plugins.StateLocked {
+		text += " by " + lock
+	}
+	if len(p.Granted) > 0 {
+		text += ", sees " + strings.Join(p.Granted, ", ")
+	}
+	if p.Runtime == plugins.RuntimeProcess {
+		text += ", a program with your rights"
+	}
+	return text
 }
 
 // policyError makes a path that leads nowhere the user's to mend.
@@ -203,8 +254,16 @@ func Describe(ctx context.Context, c *config.Config, options Options) (_ string,
 		}
 		line("model       %s (%s): %d px, %d features; %s", m.Name, m.Dir, m.Config.ImageSize, m.Config.EmbeddingWidth, role)
 	}
-	line("ensemble    %s", p.ensemble)
-	line("selection   %s", p.selection)
+	lock := "none: modules run without grants, programs do not run"
+	if p.catalogue.Lock() != nil {
+		lock = p.catalogue.LockPath()
+	}
+	line("lock        %s", lock)
+	line("ensemble    %s; %s", p.ensemble, trust(p.ensemble, lock))
+	line("selection   %s; %s", p.selection, trust(p.selection, lock))
+	for _, note := range p.notes() {
+		line("warning     %s", note)
+	}
 	learn := c.Learn
 	if learn.Method != methodPrompt {
 		line("learning    none")

@@ -18,6 +18,7 @@ import (
 	"github.com/upl-host/upl-host/host/folder"
 	"github.com/upl-host/upl-host/host/label"
 	"github.com/upl-host/upl-host/host/progress"
+	"github.com/upl-host/upl-host/plugins"
 )
 
 // saveEvery is the most work that a kill costs, apart from the batch or epoch at hand.
@@ -25,10 +26,9 @@ const saveEvery = 2 * time.Second
 
 // Options of a run, beside its configuration.
 type Options struct {
-	// PluginFolders are searched for policies, in order.
-	PluginFolders []string
-	// PluginCache keeps compiled plugins, a folder of the user's own; empty: nothing is kept.
-	PluginCache string
+	// Plugins are where policies are found and kept: PluginOptions. Lock, ceiling and
+	// isolation are the configuration's.
+	Plugins plugins.Options
 	// Display shows the progress; nil: silent.
 	Display progress.Display
 	// Version is this program's.
@@ -72,6 +72,9 @@ func Run(ctx context.Context, c *config.Config, options Options) (_ *Summary, er
 	}
 	if n := len(r.data.Missing); n > 0 {
 		r.warn("%d pictures are listed and not there: %s", n, shortList(r.data.Missing))
+	}
+	for _, note := range p.notes() {
+		r.warn("%s", note)
 	}
 	err = r.stages(ctx)
 	r.manifest.Finished = time.Now().UTC()
@@ -282,5 +285,8 @@ func (r *run) newManifest() *Manifest {
 }
 
 func pluginRecord(role string, p *label.Policy) PluginRecord {
-	return PluginRecord{Role: role, Name: p.Name, Version: p.Version, Path: p.Path, Hash: p.Hash, Params: p.Params}
+	return PluginRecord{
+		Role: role, Name: p.Name, Version: p.Version, Runtime: p.Runtime, Path: p.Path, Hash: p.Hash,
+		Lock: string(p.State), Grants: p.Granted, Params: p.Params,
+	}
 }

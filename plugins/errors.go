@@ -105,3 +105,61 @@ type IntegrityError struct {
 func (e *IntegrityError) Error() string {
 	return fmt.Sprintf("%s has changed: %s, and expected was %s", e.Path, e.Got, e.Want)
 }
+
+// LockError says what is wrong with a lock file.
+type LockError struct {
+	Path string
+	Err  error
+}
+
+func (e *LockError) Error() string { return fmt.Sprintf("%s: %v", e.Path, e.Err) }
+
+// Unwrap returns the cause.
+func (e *LockError) Unwrap() error { return e.Err }
+
+// UnfitError says what in a plugin's folder keeps it from being pinned.
+type UnfitError struct {
+	Folder string
+	Name   string // of the file, in the folder
+	Reason string
+}
+
+func (e *UnfitError) Error() string { return fmt.Sprintf("%s: %s: %s", e.Folder, e.Name, e.Reason) }
+
+// TrustError says why a plugin may not run here, and how it may.
+type TrustError struct {
+	Plugin  string // its name
+	Path    string // of its folder or module; of the lock where it is missing
+	State   State
+	Reason  string
+	Command string // the shell command that allows it, or mends it
+	Err     error  // *IntegrityError where bytes differ
+}
+
+func (e *TrustError) Error() string {
+	purpose := "allow"
+	if e.State == StateCopyChanged || e.State == StateMissing {
+		purpose = "mend"
+	}
+	return fmt.Sprintf("plugin %s (%s) may not run: %s; to %s it: %s", e.Plugin, e.Path, e.Reason, purpose, e.Command)
+}
+
+// Unwrap returns the cause.
+func (e *TrustError) Unwrap() error { return e.Err }
+
+// MismatchError lists what is not as a lock pins it.
+type MismatchError struct {
+	Lock string
+	Errs []error
+}
+
+func (e *MismatchError) Error() string {
+	s := e.Lock + " and what is there differ:"
+	for _, err := range e.Errs {
+		s += "\n  " + err.Error()
+	}
+	return s
+}
+
+// Unwrap returns the causes.
+func (e *MismatchError) Unwrap() []error { return e.Errs }

@@ -38,7 +38,7 @@ func TestExamplePlugin(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, plugins.ManifestName), manifest, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	policy, err := open(t, folder, shipped).Find(t.Context(), "top-k-margin", "")
+	policy, err := open(t, folder, shipped).Find(t.Context(), "top-k-margin")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,7 +38,8 @@ type Manifest struct {
 	Licence  string           `yaml:"licence"` // SPDX
 	Runtime  string           `yaml:"runtime"` // RuntimeWASM or RuntimeProcess
 	ABI      int              `yaml:"abi"`     // major version of the contract
-	Entry    string           `yaml:"entry"`   // the module's file, in the same folder
+	Entry    string           `yaml:"entry"`   // the module or program, a file of the same folder
+	Limits   AskedLimits      `yaml:"limits"`
 	Policies []ManifestPolicy `yaml:"policies"`
 }
 
@@ -60,25 +61,33 @@ var (
 	policyName = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 	semver     = regexp.MustCompile(`^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
 	// yaml.v3 names Go types where a user knows only the file.
-	goType = regexp.MustCompile(` (in type|into) plugins\.\w+`)
+	goType = regexp.MustCompile(` (in type|into) (\[\])?(plugins\.\w+|time\.Duration|struct \{.*\})`)
 )
 
 // ParseManifest reads a manifest, strictly. Errors say what is wrong, with lines
 // where it is the file's form; all faults of its content at once.
 func ParseManifest(text []byte) (Manifest, error) {
 	var m Manifest
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	d.KnownFields(true)
-	if err := d.Decode(&m); err != nil {
-		if errors.Is(err, io.EOF) {
-			return m, errors.New("is empty")
-		}
-		return m, errors.New(goType.ReplaceAllString(strings.TrimPrefix(err.Error(), "yaml: "), ""))
-	}
-	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
-		return m, errors.New("has more than one document")
+	if err := parseStrictly(text, &m); err != nil {
+		return m, err
 	}
 	return m, m.validate()
+}
+
+// parseStrictly reads one YAML document without unknown keys.
+func parseStrictly(text []byte, into any) error {
+	d := yaml.NewDecoder(bytes.NewReader(text))
+	d.KnownFields(true)
+	if err := d.Decode(into); err != nil {
+		if errors.Is(err, io.EOF) {
+			return errors.New("is empty")
+		}
+		return errors.New(goType.ReplaceAllString(strings.TrimPrefix(err.Error(), "yaml: "), ""))
+	}
+	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
+		return errors.New("has more than one document")
+	}
+	return nil
 }
 
 func (m *Manifest) validate() error {
@@ -95,6 +104,9 @@ func (m *Manifest) validate() error {
 	check(m.ABI == sdk.ABIVersion>>16, "abi is %d, this host's is %d", m.ABI, sdk.ABIVersion>>16)
 	check(m.Entry != "" && m.Entry == filepath.Base(m.Entry) && filepath.IsLocal(m.Entry), "entry %q is not a file of the plugin's folder", m.Entry)
 	check(m.Licence != "", "licence is missing")
+	if err := m.Limits.validate(); err != nil {
+		faults = append(faults, err)
+	}
 	check(len(m.Policies) > 0, "there are no policies")
 	seen := make([]string, 0, len(m.Policies))
 	for i, p := range m.Policies {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/upl-host/upl-host/sdk"
 	"github.com/upl-host/upl-host/sdk/session"
@@ -14,9 +15,16 @@ import (
 // has a sandbox of its own.
 type Policy struct {
 	Description
-	Path     string    // of its module
-	Hash     string    // of its module: "sha256:…"
+	Path     string    // of its module or program
+	Hash     string    // "sha256:…" of its module, "h1:…" of its program's folder
 	Manifest *Manifest // nil for a module without one
+	Plugin   string    // the name of its plugin
+	Runtime  string    // RuntimeWASM or RuntimeProcess
+	State    State     // why it may run: StateLocked, StateBuiltIn or StateUnlocked
+	Granted  []string  // the views beyond probabilities that it may see, and needs
+	// Shadows is the folder of a plugin that came with the program and has a policy
+	// of this name too, where neither lock nor name say that this one is meant.
+	Shadows string
 
 	carrier    session.Carrier
 	parameters *parameters
@@ -32,6 +40,7 @@ func (p *Policy) Select(ctx context.Context, in Input) (Selection, error) {
 	if err := p.CheckParams(in.Params); err != nil {
 		return Selection{}, err
 	}
+	in.GrantFeatures = p.granted(GrantFeatures)
 	s, err := session.Select(ctx, p.Description, in, session.On(p.carrier, p.Description, in.Limits))
 	return s, p.wrap(err)
 }
@@ -42,9 +51,13 @@ func (p *Policy) Combine(ctx context.Context, in Input, emit func(first int, row
 	if err := p.CheckParams(in.Params); err != nil {
 		return Record{}, err
 	}
+	in.GrantFeatures = p.granted(GrantFeatures)
 	record, err := session.Combine(ctx, p.Description, in, emit, session.On(p.carrier, p.Description, in.Limits))
 	return record, p.wrap(err)
 }
+
+// granted says what the lock lets the policy see, whatever its caller says.
+func (p *Policy) granted(grant string) bool { return slices.Contains(p.Granted, grant) }
 
 // wrap names the policy; what it says of a parameter is the user's to change.
 func (p *Policy) wrap(err error) error {

@@ -42,7 +42,7 @@ func BenchmarkSelection(b *testing.B) {
 				}
 			}
 		})
-		policy, err := catalogue.Find(b.Context(), name, "")
+		policy, err := catalogue.Find(b.Context(), name)
 		if err != nil {
 			b.Fatal(err)
 		}

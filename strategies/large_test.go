@@ -36,7 +36,7 @@ func BenchmarkLarge(b *testing.B) {
 	values := sdktest.Matrix{Values: p.Data, C: classes}
 	in := plugins.Input{Ensemble: values, Models: []plugins.Probabilities{values}, ClassNames: make([]string, classes)}
 	for _, name := range []string{"top-k", "threshold"} {
-		policy, err := catalogue.Find(b.Context(), name, "")
+		policy, err := catalogue.Find(b.Context(), name)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -132,7 +132,7 @@ func anonymous() (kib int64) {
 // BenchmarkLoad loads the module, compiling it, and from the folder of compiled
 // code.
 func BenchmarkLoad(b *testing.B) {
-	module, err := catalogue.Find(b.Context(), "top-k", "")
+	module, err := catalogue.Find(b.Context(), "top-k")
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -141,7 +141,7 @@ func BenchmarkLoad(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			for b.Loop() {
 				fresh := plugins.NewCatalogue(plugins.Options{CacheDir: c.cache})
-				if _, err := fresh.Find(b.Context(), module.Path+"#top-k", ""); err != nil {
+				if _, err := fresh.Find(b.Context(), module.Path+"#top-k"); err != nil {
 					b.Fatal(err)
 				}
 				if err := fresh.Close(); err != nil {

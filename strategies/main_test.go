@@ -66,7 +66,7 @@ func both(t interface {
 ) ([]plugins.Label, error) {
 	t.Helper()
 	native, nativeErr := sdktest.Select(context.Background(), policyNamed(name), in)
-	policy, err := catalogue.Find(context.Background(), name, "")
+	policy, err := catalogue.Find(context.Background(), name)
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
@@ -83,7 +83,7 @@ func both(t interface {
 func bothCombined(t *testing.T, name string, in plugins.Input) ([]float32, plugins.Record, error) {
 	t.Helper()
 	native, nativeRecord, nativeErr := sdktest.Combine(t.Context(), policyNamed(name), in)
-	policy, err := catalogue.Find(t.Context(), name, "")
+	policy, err := catalogue.Find(t.Context(), name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -387,7 +387,7 @@ func TestUnusable(t *testing.T) {
 		`{"model": 1e300}`: "policy single: parameter model: is not an integer",
 	} {
 		in.Params = json.RawMessage(params)
-		policy, err := catalogue.Find(t.Context(), "single", "")
+		policy, err := catalogue.Find(t.Context(), "single")
 		if err != nil {
 			t.Fatal(err)
 		}

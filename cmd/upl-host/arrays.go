@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/upl-host/upl-host/host"
 	"github.com/upl-host/upl-host/host/arrays"
 	"github.com/upl-host/upl-host/host/config"
 	"github.com/upl-host/upl-host/host/progress"
@@ -22,6 +21,8 @@ import (
 type arrayOptions struct {
 	job            arrays.Job
 	params, memory string
+	lockFile       string
+	isolate        bool
 	time           time.Duration
 	asJSON         bool
 }
@@ -39,7 +40,9 @@ func (o *arrayOptions) flags(cmd *cobra.Command, output string) {
 	flags.Uint64Var(&o.job.Seed, "seed", 1, "where the policy's randomness starts")
 	flags.IntVar(&o.job.Threads, "threads", 0, "threads, 0 for one a core; results do not depend on it")
 	flags.DurationVar(&o.time, "time", 0, "the longest that a policy may compute (default 10m)")
-	flags.StringVar(&o.memory, "memory", "", "the most memory that a policy may hold, a `SIZE` (default 256MiB)")
+	flags.StringVar(&o.memory, "memory", "", "the most memory that a policy may hold, a `SIZE` (default 256MiB, of a program 4GiB)")
+	flags.BoolVar(&o.isolate, "isolate", false, "run plugins that are modules in child processes")
+	lockFlag(cmd, &o.lockFile)
 	flags.StringVarP(&o.job.Output, "output", "o", "", output)
 	flags.BoolVar(&o.asJSON, "json", false, "print JSON")
 }
@@ -68,7 +71,12 @@ func (o *arrayOptions) prepare(cmd *cobra.Command) (finish func() error, err err
 		}
 		o.job.Limits.Memory = int64(size)
 	}
-	o.job.Catalogue = plugins.NewCatalogue(plugins.Options{Folders: host.PluginFolders(), CacheDir: host.PluginCache()})
+	if o.job.Catalogue, err = openCatalogue(o.lockFile, func(options *plugins.Options) {
+		options.Isolate, options.Grants = o.isolate, []string{plugins.GrantFeatures} // all there are is what the command names
+		options.Ceiling = plugins.Ceiling{Time: o.time, Memory: o.job.Limits.Memory, ProcessMemory: o.job.Limits.Memory}
+	}); err != nil {
+		return nil, err
+	}
 	o.job.Display = progress.New(cmd.ErrOrStderr(), isTerminal(os.Stderr) && os.Getenv("NO_COLOR") == "")
 	return func() error {
 		o.job.Display.Close()

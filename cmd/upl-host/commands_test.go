@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/zlib"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"hash/crc32"
 	"os"
@@ -24,6 +25,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"exits":    exits,
 		"truncate": truncate,
 		"flip":     flip,
+		"append":   appendBytes,
 		"expand":   expand,
 		"replace":  replace,
 		"png":      claimPNG,
@@ -68,6 +70,13 @@ func flip(ts *testscript.TestScript, _ bool, args []string) {
 		data[offset] ^= 0x5a
 		return data
 	})
+}
+
+// append FILE HEX appends bytes.
+func appendBytes(ts *testscript.TestScript, _ bool, args []string) {
+	more, err := hex.DecodeString(args[1])
+	ts.Check(err)
+	change(ts, args[0], func(data []byte) []byte { return append(data, more...) })
 }
 
 // expand FILE… replaces ${NAME} in files by what the environment has.

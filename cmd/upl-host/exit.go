@@ -50,14 +50,17 @@ func exitCode(err error) int {
 		return exitDone
 	case errors.Is(err, context.Canceled):
 		return exitInterrupted
+	case is[*plugins.MismatchError](err): // whatever it lists
+		return exitIntegrity
 	case is[*plugins.LimitError](err), errors.Is(err, preprocess.ErrTooLarge):
 		return exitLimit
-	case is[*plugins.IntegrityError](err), is[*oci.DigestError](err), errors.Is(err, host.ErrIntegrity), errors.Is(err, checkpoint.ErrCorrupt), errors.Is(err, array.ErrSize),
+	case is[*plugins.IntegrityError](err), is[*plugins.TrustError](err), is[*plugins.LockError](err), is[*plugins.UnfitError](err),
+		is[*oci.DigestError](err), errors.Is(err, host.ErrIntegrity), errors.Is(err, checkpoint.ErrCorrupt), errors.Is(err, array.ErrSize),
 		errors.Is(err, safetensors.ErrFormat), errors.Is(err, savedmodel.ErrFormat),
 		errors.Is(err, preprocess.ErrCorrupt), errors.Is(err, preprocess.ErrNotPicture):
 		return exitIntegrity
 	case is[*usageError](err), is[*host.UsageError](err), is[*arrays.Error](err), is[*config.Error](err), is[*dataset.Error](err),
-		is[*folder.LockedError](err), is[*plugins.NotFoundError](err), is[*plugins.AmbiguousError](err), is[*plugins.ParameterError](err),
+		is[*folder.LockedError](err), is[*plugins.NotFoundError](err), is[*plugins.AmbiguousError](err), is[*plugins.ParameterError](err), is[*plugins.GrantError](err),
 		is[*oci.ReferenceError](err), is[*oci.NotFoundError](err), is[*oci.ExistsError](err), is[*scaffold.NameError](err), is[*scaffold.LanguageError](err), is[*scaffold.ExistsError](err),
 		is[*graphs.NoDeviceError](err), errors.Is(err, graphs.ErrConfig), errors.Is(err, graphs.ErrContract), errors.Is(err, savedmodel.ErrExists):
 		return exitUsage

@@ -1,11 +1,10 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
+	"io/fs"
+	"os"
 
-	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
 
 	"github.com/upl-host/upl-host/host"
@@ -13,75 +12,49 @@ import (
 )
 
 func newPluginCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "plugin", Short: "List, show, begin and share plugins", Args: cobra.NoArgs}
-	cmd.AddCommand(newPluginListCommand(), newPluginShowCommand(), newPluginNewCommand(), newPluginPushCommand(), newPluginPullCommand(), newPluginIsolatedCommand())
+	cmd := &cobra.Command{Use: "plugin", Short: "List, show, begin, share, lock and verify plugins", Args: cobra.NoArgs}
+	cmd.AddCommand(
+		newPluginListCommand(),
+		newPluginShowCommand(),
+		newPluginNewCommand(),
+		newPluginLockCommand(),
+		newPluginVerifyCommand(),
+		newPluginPushCommand(),
+		newPluginPullCommand(),
+		newPluginIsolatedCommand(),
+	)
 	return cmd
 }
 
-func newPluginListCommand() *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:   "list",
-		Short: "List the policies that are found, in the order of the search",
-		Args:  cobra.NoArgs,
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		folders := host.PluginFolders()
-		found, err := plugins.NewCatalogue(plugins.Options{Folders: folders}).List()
-		if err != nil {
-			return err
-		}
-		if asJSON {
-			return printJSON(cmd.OutOrStdout(), host.PolicyEntries(found))
-		}
-		t := table.NewWriter()
-		t.SetStyle(table.StyleLight)
-		t.AppendHeader(table.Row{"policy", "kind", "version", "folder"})
-		for _, entry := range host.PolicyEntries(found) {
-			t.AppendRow(table.Row{entry.Name, entry.Kind, entry.Version, entry.Folder})
-		}
-		fmt.Fprintln(cmd.OutOrStdout(), t.Render())
-		for _, p := range found {
-			if p.Err != nil {
-				fmt.Fprintf(cmd.ErrOrStderr(), "warning: %v\n", p.Err)
-			}
-		}
-		return nil
-	}
-	return cmd
+// lockFlag lets a command name another lock file.
+func lockFlag(cmd *cobra.Command, file *string) {
+	cmd.Flags().StringVar(file, "lock", "", "lock `FILE` (default upl.lock in the working folder)")
 }
 
-func newPluginShowCommand() *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
-		Use:     "show NAME|PATH",
-		Short:   "Show a policy: what it does, what it needs, its parameters, its hash",
-		Example: "  upl-host plugin show top-k",
-		Args:    cobra.ExactArgs(1),
+// openCatalogue makes a catalogue that goes by a lock file; empty: the usual one,
+// which need not be there. Changes are made to its options.
+func openCatalogue(lockFile string, changes ...func(*plugins.Options)) (*plugins.Catalogue, error) {
+	options := host.PluginOptions()
+	for _, change := range changes {
+		change(&options)
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.RunE = func(cmd *cobra.Command, args []string) (err error) {
-		catalogue := plugins.NewCatalogue(plugins.Options{Folders: host.PluginFolders(), CacheDir: host.PluginCache()})
-		defer func() { err = errors.Join(err, catalogue.Close()) }()
-		policy, err := catalogue.Find(cmd.Context(), args[0], "")
-		if err != nil {
-			return err
-		}
-		if asJSON {
-			return printJSON(cmd.OutOrStdout(), struct {
-				plugins.Description
-				Path string `json:"path"`
-				Hash string `json:"hash"`
-			}{policy.Description, policy.Path, policy.Hash})
-		}
-		parameters, err := json.MarshalIndent(policy.Parameters, "", "  ")
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s %s (%s)\n%s\n\nmodule  %s\nhash    %s\nviews   %v\nrounds  %v\n\nparameters (JSON Schema):\n%s\n",
-			policy.Name, policy.Version, policy.Kind, policy.Summary, policy.Path, policy.Hash, policy.Needs.Views, policy.Needs.Rounds, parameters)
-		return err
+	var err error
+	options.Lock, options.LockPath, err = host.ReadLock(lockFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, usage("%w: `upl-host plugin lock NAME --lock %s` makes one", err, lockFile)
 	}
-	return cmd
+	if err != nil {
+		return nil, err
+	}
+	return plugins.NewCatalogue(options), nil
+}
+
+// openCatalogueToLock is openCatalogue where the lock file may be yet to be made.
+func openCatalogueToLock(lockFile string) (*plugins.Catalogue, error) {
+	if _, err := os.Stat(lockFile); lockFile != "" && errors.Is(err, fs.ErrNotExist) {
+		options := host.PluginOptions()
+		options.LockPath = lockFile
+		return plugins.NewCatalogue(options), nil
+	}
+	return openCatalogue(lockFile)
 }

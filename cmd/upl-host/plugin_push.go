@@ -78,9 +78,9 @@ func checkLoads(ctx context.Context, folder string) (err error) {
 	if manifest.Runtime != plugins.RuntimeWASM {
 		return nil
 	}
-	catalogue := plugins.NewCatalogue(plugins.Options{})
+	catalogue := plugins.NewCatalogue(plugins.Options{Trial: true})
 	defer func() { err = errors.Join(err, catalogue.Close()) }()
-	_, err = catalogue.Find(ctx, folder+string(filepath.Separator)+"#"+manifest.Policies[0].Name, "")
+	_, err = catalogue.Find(ctx, folder+string(filepath.Separator)+"#"+manifest.Policies[0].Name)
 	return err
 }
 

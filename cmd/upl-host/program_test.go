@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/upl-host/upl-host/plugins"
 )
 
 // The tests run the built programs, as a user does.
@@ -99,9 +101,28 @@ func misbehaving(t testing.TB) string {
 	return file
 }
 
+// exampleProgram builds the example plugin as a program, beside its manifest.
+func exampleProgram(t *testing.T) string {
+	t.Helper()
+	dir, source := t.TempDir(), absolute(t, "../../examples/plugins/go-margin")
+	build := exec.CommandContext(t.Context(), "go", "build", "-C", source, "-trimpath", "-buildvcs=false", "-o", filepath.Join(dir, "margin"), ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	manifest, err := os.ReadFile(filepath.Join(source, plugins.ManifestName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, plugins.ManifestName), manifest, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	folder, guest := models(t), misbehaving(t)
+	folder, guest, margin := models(t), misbehaving(t), exampleProgram(t)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
@@ -111,6 +132,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("GLYPHS", filepath.Join(absolute(t, demo), "images", "glyphs", "test"))
 			env.Setenv("GOLDEN", absolute(t, goldenData))
 			env.Setenv("GUEST", guest)
+			env.Setenv("MARGIN", margin)
 			env.Setenv("PROGRAM", absolute(t, program))
 			env.Setenv("POLICIES", filepath.Join(filepath.Dir(absolute(t, program)), "..", "lib", "upl-host", "plugins"))
 			env.Setenv("HOME", env.WorkDir)

@@ -22,7 +22,7 @@ import (
 func newRunCommand() *cobra.Command {
 	var source config.Source
 	var out string
-	var asJSON, dryRun bool
+	var asJSON, dryRun, isolate bool
 	cmd := &cobra.Command{
 		Use:   "run -c FILE",
 		Short: "Learn a classifier from pictures without labels and a list of class names",
@@ -42,6 +42,7 @@ from its own folder, those of the others from the working directory.`,
 	flags.StringVarP(&source.File, "config", "c", "", "configuration `FILE`: YAML, TOML or JSON (required)")
 	flags.StringArrayVar(&source.Set, "set", nil, "set a key, any number of times: `KEY=VALUE`")
 	flags.StringVar(&out, "out", "", "run folder `DIR` (run.out; default runs/NAME beside the configuration)")
+	flags.BoolVar(&isolate, "isolate", false, "run plugins that are modules in child processes (label.isolate)")
 	flags.BoolVar(&asJSON, "json", false, "print the summary as JSON")
 	flags.BoolVar(&dryRun, "dry-run", false, "print the effective configuration and the plan, and do nothing")
 
@@ -53,11 +54,14 @@ from its own folder, those of the others from the working directory.`,
 		if out != "" {
 			source.Set = append(source.Set, "run.out="+strconv.Quote(out))
 		}
+		if isolate {
+			source.Set = append(source.Set, "label.isolate=true")
+		}
 		c, err := config.Load(source)
 		if err != nil {
 			return err
 		}
-		options := host.Options{PluginFolders: host.PluginFolders(), PluginCache: host.PluginCache(), Version: version}
+		options := host.Options{Plugins: host.PluginOptions(), Version: version}
 		if dryRun {
 			return printPlan(cmd.Context(), cmd.OutOrStdout(), c, options)
 		}

@@ -41,7 +41,7 @@ type Job struct {
 	Threads int // 0: all cores
 	Limits  plugins.Limits
 
-	Catalogue *plugins.Catalogue
+	Catalogue *plugins.Catalogue // that grants features: all there are is what the job names
 	Display   progress.Display
 }
 

@@ -43,7 +43,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	catalogue = plugins.NewCatalogue(plugins.Options{Folders: []string{filepath.Dir(shipped)}})
+	catalogue = plugins.NewCatalogue(plugins.Options{Folders: []string{filepath.Dir(shipped)}, Grants: []string{plugins.GrantFeatures}})
 	defer func() { _ = catalogue.Close() }()
 	return m.Run()
 }

@@ -19,9 +19,6 @@ import (
 type Policy struct {
 	*plugins.Policy
 	Params json.RawMessage // an object, or nothing
-	// Granted are the views that the operator lets the policy see beyond
-	// probabilities: "features".
-	Granted []string
 }
 
 // OpenPolicy loads the policy that a configuration names.
@@ -37,7 +34,7 @@ func OpenPolicy(ctx context.Context, catalogue *plugins.Catalogue, c config.Poli
 // policy of the other kind, or a wrong parameter, is the user's to mend:
 // *plugins.ParameterError.
 func Open(ctx context.Context, catalogue *plugins.Catalogue, name string, params json.RawMessage, kind sdk.Kind) (*Policy, error) {
-	loaded, err := catalogue.Find(ctx, name, "")
+	loaded, err := catalogue.Find(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +68,7 @@ func (p *Policy) AsksForFeatures() bool {
 
 // SeesFeatures says whether it does, and has the operator's grant.
 func (p *Policy) SeesFeatures() bool {
-	return p.AsksForFeatures() && slices.Contains(p.Granted, sdk.ViewFeatures.String())
+	return slices.Contains(p.Granted, plugins.GrantFeatures)
 }
 
 // Select runs a selection policy with its parameters. What it logged and measured
@@ -107,10 +104,14 @@ func (p *Policy) CombineFile(ctx context.Context, in plugins.Input, path string,
 	return record, w.Close()
 }
 
-// Limits are a configuration's, as policies are held to them: the longest time
-// in all is also that of a call.
-func Limits(l config.Limits) plugins.Limits {
-	return plugins.Limits{Time: l.Time, Call: l.Time, Memory: int64(l.Memory)}
+// Limits are a configuration's, as the policy is held to them: the longest time in
+// all is also that of a call.
+func (p *Policy) Limits(l config.Limits) plugins.Limits {
+	memory := l.Memory
+	if p.Runtime == plugins.RuntimeProcess {
+		memory = l.ProcessMemory
+	}
+	return plugins.Limits{Time: l.Time, Call: l.Time, Memory: int64(memory)}
 }
 
 // Level is a log level of a policy's as slog has it.

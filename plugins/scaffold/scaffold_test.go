@@ -133,7 +133,7 @@ func loads(t *testing.T, folder, name string) {
 	}
 	catalogue := plugins.NewCatalogue(plugins.Options{})
 	defer catalogue.Close()
-	if policy, err := catalogue.Find(t.Context(), folder, ""); err != nil || policy.Name != name {
+	if policy, err := catalogue.Find(t.Context(), folder); err != nil || policy.Name != name {
 		t.Errorf("%+v: %v", policy, err)
 	}
 }
