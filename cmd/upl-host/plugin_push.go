@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"unicode"
@@ -37,7 +36,7 @@ whole folder. The same folder has the same digest, whoever pushes it.
 	}
 	registryFlags(cmd, &plainHTTP, &asJSON)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := checkLoads(cmd.Context(), args[0]); err != nil {
+		if err := checkUsable(cmd.Context(), args[0]); err != nil {
 			return err
 		}
 		pushed, err := oci.Push(cmd.Context(), args[0], args[1], registryOptions(plainHTTP))
@@ -63,24 +62,16 @@ func registryOptions(plainHTTP bool) oci.Options {
 	return oci.Options{PlainHTTP: plainHTTP, UserAgent: "upl-host/" + version}
 }
 
-// checkLoads keeps a module that no host would load from being published. A process
-// plugin would have to be run for that: its author has, by plugin test.
-func checkLoads(ctx context.Context, folder string) (err error) {
-	path := filepath.Join(folder, plugins.ManifestName)
-	text, err := os.ReadFile(path)
+// checkUsable keeps from being published what no host would take: a module that does
+// not load, a folder that cannot be pinned. Programs are not started.
+func checkUsable(ctx context.Context, folder string) (err error) {
+	path, err := filepath.Abs(folder) // a path, and not a name that is searched for
 	if err != nil {
 		return fmt.Errorf("opening a plugin: %w", err)
 	}
-	manifest, err := plugins.ParseManifest(text)
-	if err != nil {
-		return &plugins.ManifestError{Path: path, Reason: err.Error()}
-	}
-	if manifest.Runtime != plugins.RuntimeWASM {
-		return nil
-	}
-	catalogue := plugins.NewCatalogue(plugins.Options{Trial: true})
+	catalogue := plugins.NewCatalogue(plugins.Options{})
 	defer func() { err = errors.Join(err, catalogue.Close()) }()
-	_, err = catalogue.Find(ctx, folder+string(filepath.Separator)+"#"+manifest.Policies[0].Name)
+	_, err = catalogue.Inspect(ctx, path)
 	return err
 }
 
