@@ -47,7 +47,7 @@ func openMatrix(f *os.File) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	item := 0
+	var item int
 	switch h.descr {
 	case "<f2", "<f4", "<f8":
 		item = int(h.descr[2] - '0')

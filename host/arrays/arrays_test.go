@@ -89,7 +89,7 @@ func TestKinds(t *testing.T) {
 // TestReport counts with labels, with some, and with none.
 func TestReport(t *testing.T) {
 	p := three(t)
-	select_ := func(kinds, labels string) *arrays.Report {
+	selected := func(kinds, labels string) *arrays.Report {
 		j := job(t, "out.npz", guest+"#kinds", `{"kinds": "`+kinds+`"}`, p)
 		j.Labels = labels
 		report, err := j.Select(t.Context())
@@ -100,22 +100,22 @@ func TestReport(t *testing.T) {
 	}
 	labels := save(t, "l.npy", []int{3}, []int64{0, -1, 0})
 
-	hard := select_("hard", labels)
+	hard := selected("hard", labels)
 	if m := hard.Selected.Labels; m.Count != 3 || *m.Accuracy != 0.5 || *m.Recall != 0.5 || m.PerClass[0].Count != 2 || *m.PerClass[0].Correct != 1 {
 		t.Errorf("%+v", m)
 	}
-	if m := select_("hard", "").Selected.Labels; m.Accuracy != nil || m.PerClass[0].Correct != nil {
+	if m := selected("hard", "").Selected.Labels; m.Accuracy != nil || m.PerClass[0].Correct != nil {
 		t.Errorf("without labels: %+v", m)
 	}
-	soft := select_("soft,soft,none", save(t, "l.npy", []int{3}, []int32{0, 1, 1}))
+	soft := selected("soft,soft,none", save(t, "l.npy", []int{3}, []int32{0, 1, 1}))
 	if m := soft.Selected; m.Soft != 2 || *m.Labels.Accuracy != 0.5 || !cmp.Equal(m.Labels.EmptyClasses, []string{"1"}) {
 		t.Errorf("%+v", m)
 	}
-	sets := select_("candidates", labels)
+	sets := selected("candidates", labels)
 	if m := sets.Selected; m.Candidates != 3 || m.Sets.MeanSize != 2 || *m.Sets.Coverage != 1 || m.Labels.Accuracy != nil {
 		t.Errorf("%+v", m)
 	}
-	if w := select_("none", "").Warnings; !cmp.Equal(w, []string{"nothing was selected"}) {
+	if w := selected("none", "").Warnings; !cmp.Equal(w, []string{"nothing was selected"}) {
 		t.Errorf("warnings %q", w)
 	}
 

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -35,8 +36,7 @@ func Open(program []string, code []byte) (*Carrier, error) {
 		return nil, fmt.Errorf("handing a module to a child process: %w", err)
 	}
 	path := fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), file.Fd())
-	argv := append(program[:len(program):len(program)], path)
-	return &Carrier{process.Open(argv, process.Options{Sandboxed: true}), file}, nil
+	return &Carrier{process.Open(slices.Concat(program, []string{path}), process.Options{Sandboxed: true}), file}, nil
 }
 
 // sealed is a file in memory with these bytes, for good.
