@@ -49,7 +49,7 @@ func (c *contract) writeRustGroup(b *bytes.Buffer, g *group) {
 		if strings.HasPrefix(k.name, "Size") {
 			typ = "usize"
 		}
-		literal := ""
+		var literal string
 		switch {
 		case typ == "&str":
 			literal = fmt.Sprintf("%q", k.text())
