@@ -72,7 +72,7 @@ func isolatedCommand() []string {
 			program = pure
 		}
 	}
-	return []string{program, "plugin", "isolated"}
+	return []string{program, "plugin", "isolated", PluginCache()}
 }
 
 // ReadLock reads the lock of plugins: the file, or, where none is named, upl.lock of

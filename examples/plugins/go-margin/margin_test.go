@@ -1,7 +1,9 @@
 package main
 
 import (
+	"encoding/json"
 	"math/rand/v2"
+	"os"
 	"reflect"
 	"slices"
 	"testing"
@@ -15,7 +17,7 @@ func input(params string, classes int, p ...float32) session.Input {
 	return session.Input{
 		Ensemble:   m,
 		Models:     []session.Probabilities{m},
-		ClassNames: []string{"cat", "dog", "hen"}[:classes],
+		ClassNames: []string{"cat", "dog", "hen", "owl"}[:classes],
 		Params:     []byte(params),
 	}
 }
@@ -77,5 +79,30 @@ func TestBatches(t *testing.T) {
 		if err != nil || !reflect.DeepEqual(got.Labels, want) {
 			t.Errorf("batches of %d: %v, not %v: %v", batch, got.Labels, want, err)
 		}
+	}
+}
+
+// TestCase holds the rule to labels that were worked out without it.
+func TestCase(t *testing.T) {
+	text, err := os.ReadFile("testdata/case.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c struct {
+		Ensemble [][]float32
+		Params   json.RawMessage
+		Expected struct{ Labels [][3]float32 }
+	}
+	if err := json.Unmarshal(text, &c); err != nil {
+		t.Fatal(err)
+	}
+	in := input(string(c.Params), len(c.Ensemble[0]), slices.Concat(c.Ensemble...)...)
+	var want []session.Label
+	for _, l := range c.Expected.Labels {
+		want = append(want, session.Label{Row: int(l[0]), Class: int(l[1]), Weight: l[2]})
+	}
+	got, err := sdktest.Select(t.Context(), policy, in)
+	if err != nil || !slices.Equal(got.Labels, want) {
+		t.Errorf("%v, not %v: %v", got.Labels, want, err)
 	}
 }
