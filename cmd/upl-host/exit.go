@@ -19,6 +19,7 @@ import (
 	"github.com/upl-host/upl-host/host/dataset"
 	"github.com/upl-host/upl-host/host/folder"
 	"github.com/upl-host/upl-host/plugins"
+	"github.com/upl-host/upl-host/plugins/conformance"
 )
 
 // The exit codes, for scripts.
@@ -58,7 +59,8 @@ func exitCode(err error) int {
 		is[*folder.LockedError](err), is[*plugins.NotFoundError](err), is[*plugins.AmbiguousError](err), is[*plugins.ParameterError](err),
 		is[*graphs.NoDeviceError](err), errors.Is(err, graphs.ErrConfig), errors.Is(err, graphs.ErrContract), errors.Is(err, savedmodel.ErrExists):
 		return exitUsage
-	case is[*plugins.ManifestError](err), is[*plugins.GuestError](err), is[*plugins.TrapError](err), is[*plugins.ProtocolError](err), is[*plugins.DataError](err):
+	case is[*plugins.ManifestError](err), is[*plugins.GuestError](err), is[*plugins.TrapError](err), is[*plugins.ProtocolError](err), is[*plugins.DataError](err),
+		is[*conformance.Error](err):
 		return exitPlugin
 	}
 	return exitFailure

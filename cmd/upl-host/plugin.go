@@ -13,8 +13,9 @@ import (
 )
 
 func newPluginCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "plugin", Short: "List and show the policies that can be loaded", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "plugin", Short: "List, show and test the policies that can be loaded", Args: cobra.NoArgs}
 	cmd.AddCommand(newPluginListCommand(), newPluginShowCommand(), newPluginIsolatedCommand())
+	cmd.AddCommand(newPluginTestCommand())
 	return cmd
 }
 

@@ -77,7 +77,7 @@ func (t *tester) load(ctx context.Context, name string, report *Report) ([]*plug
 		t.options.Progress("", result)
 		began = time.Now()
 	}
-	policies, err := t.find(ctx, name)
+	policies, err := t.catalogue.FindAll(ctx, name)
 	var missing *plugins.NotFoundError
 	var manifest *plugins.ManifestError
 	switch {
@@ -121,27 +121,6 @@ func names(policies []*plugins.Policy) string {
 		list[i] = p.Name
 	}
 	return strings.Join(list, ", ")
-}
-
-// find loads all policies that a name stands for.
-func (t *tester) find(ctx context.Context, name string) ([]*plugins.Policy, error) {
-	p, err := t.catalogue.Find(ctx, name, "")
-	if err == nil {
-		return []*plugins.Policy{p}, nil
-	}
-	var several *plugins.AmbiguousError
-	if !errors.As(err, &several) {
-		return nil, err
-	}
-	var policies []*plugins.Policy
-	for _, choice := range several.Choices {
-		p, err := t.catalogue.Find(ctx, choice, "")
-		if err != nil {
-			return nil, err
-		}
-		policies = append(policies, p)
-	}
-	return policies, nil
 }
 
 // policy runs all checks on a policy.
