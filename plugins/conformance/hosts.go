@@ -183,7 +183,7 @@ func standsLarge(ctx context.Context, s *subject) verdict {
 	million := func(d time.Duration) time.Duration {
 		return (d * (1_000_000 / largeRows)).Round(time.Millisecond)
 	}
-	v := pass("a million rows take %v in the policy, %v with the host's views and the making of the data", million(o.seen.inside), million(o.took))
+	v := pass("for a million rows %v in the policy, %v in all", million(o.seen.inside), million(o.took))
 	if o.seen.memory > 0 {
 		v.detail += fmt.Sprintf("; %.1f MiB", float64(o.seen.memory)/(1<<20))
 	}

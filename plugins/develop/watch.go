@@ -36,7 +36,10 @@ func Watch(ctx context.Context, dir string, run func(context.Context)) error {
 		return fmt.Errorf("watching %s: %w", dir, err)
 	}
 	defer func() { _ = watcher.Close() }() // it only listened
-	if err := listen(watcher, dir); err != nil {
+	if _, err = os.Stat(dir); err == nil {
+		err = listen(watcher, dir)
+	}
+	if err != nil {
 		return fmt.Errorf("watching %s: %w", dir, err)
 	}
 	last, err := digest(dir)
