@@ -163,7 +163,7 @@ func (t *tester) try(ctx context.Context, c check, s *subject, late *int) verdic
 	ctx, cancel := context.WithTimeoutCause(ctx, t.options.Timeout, cause)
 	defer cancel()
 	v := c.run(ctx, s)
-	if ctx.Err() != nil {
+	if ctx.Err() != nil && v.status == Fail {
 		*late++
 	}
 	return v

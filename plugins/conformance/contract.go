@@ -71,7 +71,7 @@ func defaultsHold(_ context.Context, s *subject) verdict {
 		return pass("required: %s; tried with %s", strings.Join(s.derived, ", "), s.params).
 			but("a default for each makes the policy usable by its name alone")
 	}
-	return pass("%d parameters, %d with a default", len(schema.Properties), len(defaults))
+	return pass("%s, %d with a default", counted(len(schema.Properties), "parameters"), len(defaults))
 }
 
 // ordinaryRows, ordinaryClasses and ordinaryModels are the size of the ordinary data.
@@ -130,7 +130,7 @@ func runs(ctx context.Context, s *subject) verdict {
 	if o.err != nil {
 		return o.failed("")
 	}
-	v := pass("%d rows, %d classes, %d models: %s, %d rounds", ordinaryRows, ordinaryClasses, ordinaryModels, o.size(s.Kind), o.record.Rounds)
+	v := pass("%d rows, %d classes, %d models: %s, %s", ordinaryRows, ordinaryClasses, ordinaryModels, o.size(s.Kind), counted(o.record.Rounds, "rounds"))
 	if s.world.name != "" {
 		v.detail += "; it insists on " + s.world.name
 	}

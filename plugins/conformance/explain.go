@@ -3,6 +3,7 @@ package conformance
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/upl-host/upl-host/plugins"
 	"github.com/upl-host/upl-host/sdk"
@@ -74,6 +75,14 @@ func failed(doing string, err error) verdict {
 		detail = doing + ": " + detail
 	}
 	return verdict{Fail, detail, advice(err)}
+}
+
+// counted is a number of things, whose plural ends in s.
+func counted(n int, plural string) string {
+	if n == 1 {
+		plural = strings.TrimSuffix(plural, "s")
+	}
+	return fmt.Sprintf("%d %s", n, plural)
 }
 
 // pass, fail and skip are how checks end.

@@ -63,14 +63,14 @@ func ordinary(rows, classes, models int) fixture {
 	for range models {
 		p := newMatrix(rows, classes)
 		for i := range rows {
-			switch row := p.row(i); {
-			case i%8 == 7:
+			row := p.row(i)
+			if i%8 == 7 {
 				copy(row, p.row(i-1))
-			default:
-				confident(chance, row, truth[i])
-				if i%16 == 3 {
-					tie(row)
-				}
+				continue
+			}
+			confident(chance, row, truth[i])
+			if i%16 == 3 {
+				tie(row)
 			}
 		}
 		f.models = append(f.models, p)

@@ -84,9 +84,9 @@ func endsItsRounds(ctx context.Context, s *subject) verdict {
 	// The fewest that the policy had, so that it may look at the limit.
 	o := s.again(ctx, func(in *plugins.Input) { in.MaxRounds = s.plain.record.Rounds })
 	if o.err != nil {
-		return o.failed(fmt.Sprintf("with at most %d rounds, as many as it took before", s.plain.record.Rounds))
+		return o.failed(fmt.Sprintf("with at most %s, as many as it took before", counted(s.plain.record.Rounds, "rounds")))
 	}
-	return pass("%d rounds of at most 100", s.plain.record.Rounds)
+	return pass("%s of at most 100", counted(s.plain.record.Rounds, "rounds"))
 }
 
 // learnsBetween runs with a host that learns, as a real one does from a selection
@@ -108,7 +108,7 @@ func learnsBetween(ctx context.Context, s *subject) verdict {
 	if d := difference(&outcomes[0], &outcomes[1]); d != "" {
 		return fail("make each round a function of what the host gives it", "the same twice: %s", d)
 	}
-	return pass("%d rounds: %s", outcomes[0].record.Rounds, outcomes[0].size(s.Kind))
+	return pass("%s: %s", counted(outcomes[0].record.Rounds, "rounds"), outcomes[0].size(s.Kind))
 }
 
 // sharpen learns by raising probabilities to the power of 1.25, each time more.

@@ -92,9 +92,9 @@ func refusesWrong(_ context.Context, s *subject) verdict {
 	case open && schema.closed():
 		return fail("look through the schema: it lets through what additionalProperties excludes", "an unknown parameter passes")
 	case open:
-		return pass("%d values", tried).but(`say "additionalProperties": false, so that a misspelt parameter is no silent default`)
+		return pass("%s", counted(tried, "values")).but(`say "additionalProperties": false, so that a misspelt parameter is no silent default`)
 	}
-	return pass("%d values, and an unknown name", tried)
+	return pass("%s, and an unknown name", counted(tried, "values"))
 }
 
 // standsAllowed runs with each value that the schema lets through: its choices and
@@ -134,7 +134,7 @@ func standsAllowed(ctx context.Context, s *subject) verdict {
 	if ran == 0 {
 		return skip("there are no parameters")
 	}
-	return pass("%d values ran, the policy refused %d of them", ran, refused)
+	return pass("%s tried, of which the policy refused %d", counted(ran, "values"), refused)
 }
 
 func parameterFailed(o *outcome, name string, value json.RawMessage) verdict {

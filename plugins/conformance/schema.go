@@ -31,7 +31,7 @@ type property struct {
 	ExclusiveMinimum *float64          `json:"exclusiveMinimum"`
 	ExclusiveMaximum *float64          `json:"exclusiveMaximum"`
 	Items            *property         `json:"items"`
-	MinItems         int               `json:"minItems"`
+	MinItems         float64           `json:"minItems"`
 	AnyOf            []property        `json:"anyOf"`
 	OneOf            []property        `json:"oneOf"`
 	Default          json.RawMessage   `json:"default"`
@@ -97,7 +97,7 @@ func (p *property) inside() []json.RawMessage {
 	}
 	if p.Items != nil {
 		for _, item := range p.Items.inside() {
-			values = append(values, list(item, max(p.MinItems, 1)))
+			values = append(values, list(item, max(int(p.MinItems), 1)))
 		}
 	}
 	for _, variant := range slices.Concat(p.AnyOf, p.OneOf) {
@@ -136,7 +136,6 @@ func (p *property) outside() []json.RawMessage {
 		switch {
 		case len(p.Type) == 0 || slices.Contains(p.Type, name):
 		case name == "integer" && slices.Contains(p.Type, "number"):
-		case name == "number" && slices.Contains(p.Type, "integer") && !p.whole():
 		default:
 			values = append(values, wrong[name])
 		}

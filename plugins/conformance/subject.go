@@ -151,7 +151,7 @@ func (o *outcome) size(kind sdk.Kind) string {
 		{len(o.selection.Drops), sdk.EmitDrop},
 	} {
 		if n.count > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n.count, n.kind))
+			parts = append(parts, counted(n.count, n.kind.String()))
 		}
 	}
 	if len(parts) == 0 {

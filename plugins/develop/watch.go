@@ -63,8 +63,10 @@ func Watch(ctx context.Context, dir string, run func(context.Context)) error {
 				_ = listen(watcher, event.Name)
 			}
 			quiet.Reset(debounce)
-		case <-watcher.Errors: // events were lost: look
-			quiet.Reset(debounce)
+		case _, ok := <-watcher.Errors: // events were lost: look
+			if ok {
+				quiet.Reset(debounce)
+			}
 		case <-quiet.C:
 			now, err := digest(dir)
 			if err != nil {
