@@ -93,6 +93,12 @@ func printTrial(w io.Writer, r *trial.Result) error {
 	for _, m := range r.Metrics {
 		line("metric", "%s = %g (round %d)", m.Name, m.Value, m.Round)
 	}
+	for _, l := range r.Log {
+		line("log", "%s", l)
+	}
+	for _, note := range r.Notes {
+		line("note", "%s", note)
+	}
 	if r.PerMillionRows != nil {
 		line("time", "%.3g s, %.3g s per million rows", r.Seconds, *r.PerMillionRows)
 	}

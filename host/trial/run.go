@@ -8,8 +8,11 @@ import (
 	"os"
 	"path/filepath"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/host/evaluate"
+	"github.com/upl-host/upl-host/host/label"
 	"github.com/upl-host/upl-host/plugins"
 )
 
@@ -21,10 +24,12 @@ type Run struct {
 
 	scales    []float64
 	seed      uint64
+	prior     []float64 // C, or none
+	notes     []string
 	rows      map[string]int // of the unlabeled pictures, by path
 	labels    []int          // N; -1 where unknown
-	models    []matrix       // N x C
-	ensemble  matrix         // N x C; zero where the run has not got that far
+	models    []label.Matrix // N x C
+	ensemble  label.Matrix   // N x C; zero where the run has not got that far
 	images    []plugins.Features
 	texts     []plugins.Features
 	own       []pick // the run's pseudo labels
@@ -34,41 +39,6 @@ type Run struct {
 
 // pick is a pseudo label.
 type pick struct{ row, class int }
-
-// matrix is one that policies read.
-type matrix struct{ array.Matrix }
-
-// Rows is N.
-func (m matrix) Rows() int { return m.Matrix.Rows }
-
-// Classes is C.
-func (m matrix) Classes() int { return m.Cols }
-
-// Width is D, of features.
-func (m matrix) Width() int { return m.Cols }
-
-// Read copies rows into dst.
-func (m matrix) Read(first, n int, dst []float32) error {
-	copy(dst, m.Slice(first, first+n).Data)
-	return nil
-}
-
-// chosen are some rows of features.
-type chosen struct {
-	matrix
-	rows []int
-}
-
-// Rows is N.
-func (c chosen) Rows() int { return len(c.rows) }
-
-// Read copies rows into dst.
-func (c chosen) Read(first, n int, dst []float32) error {
-	for i, row := range c.rows[first : first+n] {
-		copy(dst[i*c.Cols:], c.Row(row))
-	}
-	return nil
-}
 
 // Open reads a run folder. Close it after the last trial.
 func Open(dir string) (_ *Run, err error) {
@@ -83,6 +53,9 @@ func Open(dir string) (_ *Run, err error) {
 	}
 	unlabeled, pictures, err := r.readTables()
 	if err != nil {
+		return nil, err
+	}
+	if err := r.readPrior(); err != nil {
 		return nil, err
 	}
 	if err := r.mapProbabilities(); err != nil {
@@ -133,6 +106,42 @@ func (r *Run) readManifest() error {
 	return nil
 }
 
+// readPrior reads the prior of the run's configuration, where it gives one: numbers,
+// or a file, which may be gone by now.
+func (r *Run) readPrior() error {
+	text, err := os.ReadFile(r.join("run.yaml"))
+	if err != nil {
+		return unlessAbsent(err)
+	}
+	var configuration struct {
+		Label struct {
+			Prior yaml.Node `yaml:"prior"`
+		} `yaml:"label"`
+	}
+	if err := yaml.Unmarshal(text, &configuration); err != nil {
+		return fmt.Errorf("run.yaml: %w", err)
+	}
+	switch given := &configuration.Label.Prior; {
+	case given.Kind == yaml.SequenceNode:
+		var values []float64
+		if err := given.Decode(&values); err != nil {
+			return fmt.Errorf("run.yaml: label.prior: %w", err)
+		}
+		r.prior, err = label.Prior(values, len(r.ClassNames))
+	case given.Value != "":
+		file := given.Value
+		if !filepath.IsAbs(file) {
+			file = r.join(file)
+		}
+		r.prior, err = label.ReadPrior(file, r.ClassNames)
+		if errors.Is(err, fs.ErrNotExist) {
+			r.notes = append(r.notes, fmt.Sprintf("without the run's prior: %s is gone", file))
+			return nil
+		}
+	}
+	return err
+}
+
 // readTables reads classes and pictures: unlabeled are the places of the rows in
 // pictures.csv, which has that many.
 func (r *Run) readTables() (unlabeled []int, pictures int, err error) {
@@ -172,16 +181,16 @@ func (r *Run) classes() map[string]int {
 }
 
 // open maps a matrix and checks its size; columns 0: any.
-func (r *Run) open(rows, columns int, name ...string) (matrix, error) {
+func (r *Run) open(rows, columns int, name ...string) (label.Matrix, error) {
 	m, err := array.Map(r.join(name...))
 	if err != nil {
-		return matrix{}, err
+		return label.Matrix{}, err
 	}
 	r.resources = append(r.resources, m)
 	if m.Rows != rows || (columns != 0 && m.Cols != columns) {
-		return matrix{}, fmt.Errorf("%s is %d x %d, not %d x %d", filepath.Join(name...), m.Rows, m.Cols, rows, columns)
+		return label.Matrix{}, fmt.Errorf("%s is %d x %d, not %d x %d", filepath.Join(name...), m.Rows, m.Cols, rows, columns)
 	}
-	return matrix{m.Matrix}, nil
+	return label.Matrix{Matrix: m.Matrix}, nil
 }
 
 func (r *Run) mapProbabilities() error {
@@ -219,7 +228,7 @@ func (r *Run) mapFeatures(unlabeled []int, pictures int) error {
 			return unlessAbsent(err)
 		}
 		if r.texts = append(r.texts, texts); i == 0 {
-			r.images = append(r.images, chosen{images, unlabeled})
+			r.images = append(r.images, label.Picked{Matrix: images.Matrix, Of: unlabeled})
 		} else {
 			r.images = append(r.images, images)
 		}

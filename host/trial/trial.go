@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/upl-host/upl-host/host/evaluate"
+	"github.com/upl-host/upl-host/host/label"
 	"github.com/upl-host/upl-host/plugins"
 	"github.com/upl-host/upl-host/sdk"
 )
@@ -33,6 +34,7 @@ type Result struct {
 	Rounds  int      `json:"rounds"`
 	Metrics []Metric `json:"metrics,omitempty"`
 	Log     []string `json:"log,omitempty"`
+	Notes   []string `json:"notes,omitempty"` // what the trial had to do without
 	Seconds float64  `json:"seconds"`
 	// PerMillionRows is what as many rows take at this rate, in seconds; nil without rows.
 	PerMillionRows *float64 `json:"seconds_per_million_rows,omitempty"`
@@ -92,10 +94,10 @@ var ErrUnfinished = errors.New("the run has not got that far")
 func (r *Run) Try(ctx context.Context, policy *plugins.Policy, params json.RawMessage) (*Result, error) {
 	result := &Result{
 		Policy: policy.Name, Version: policy.Version, Kind: policy.Kind, Path: policy.Path, Hash: policy.Hash, Params: params,
-		Run: r.Path, Rows: len(r.labels), Classes: len(r.ClassNames), Models: r.ModelNames,
+		Run: r.Path, Notes: r.notes, Rows: len(r.labels), Classes: len(r.ClassNames), Models: r.ModelNames,
 	}
 	in := plugins.Input{
-		ClassNames: r.ClassNames, ModelNames: r.ModelNames, LogitScales: r.scales, Seed: r.seed, Params: params,
+		ClassNames: r.ClassNames, ModelNames: r.ModelNames, LogitScales: r.scales, Prior: r.prior, Seed: r.seed, Params: params,
 		Features: r.images, TextFeatures: r.texts, GrantFeatures: true,
 		Takes: []sdk.EmitKind{sdk.EmitSoft, sdk.EmitCandidates, sdk.EmitDrop},
 	}
@@ -115,7 +117,7 @@ func (r *Run) Try(ctx context.Context, policy *plugins.Policy, params json.RawMe
 		result.Metrics = append(result.Metrics, Metric(m))
 	}
 	for _, line := range record.Log {
-		result.Log = append(result.Log, line.Text)
+		result.Log = append(result.Log, label.Say(policy.Name, line))
 	}
 	if result.Rows > 0 {
 		rate := result.Seconds * 1e6 / float64(result.Rows)

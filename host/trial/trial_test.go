@@ -211,6 +211,32 @@ func TestUnlabeled(t *testing.T) {
 	}
 }
 
+// TestPrior gives a policy the prior of the run's configuration, a list or a file.
+func TestPrior(t *testing.T) {
+	dir := folder(t)
+	for configuration, want := range map[string][]float64{
+		"label: {prior: [2, 1, 1]}":      {0.5, 0.25, 0.25},
+		"label: {prior: counts.csv}":     {0.25, 0.5, 0.25},
+		"label: {prior: gone/prior.npy}": nil,
+		"name: a run":                    nil,
+	} {
+		write(t, dir, "run.yaml", configuration)
+		write(t, dir, "counts.csv", "dog,2\ncat,1\nhen,1\n")
+		r := open(t, dir)
+		if !slices.Equal(r.prior, want) || (len(r.notes) > 0) != strings.Contains(configuration, "gone") {
+			t.Errorf("%s: %v, %v", configuration, r.prior, r.notes)
+		}
+	}
+	write(t, dir, "run.yaml", "label: {prior: [1, 2, 3]}")
+	if _, err := open(t, dir).Try(t.Context(), policy(t, "bad#wants-prior"), nil); err != nil {
+		t.Error(err)
+	}
+	write(t, dir, "run.yaml", "label: {prior: [1]}")
+	if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "1 values for 3 classes") {
+		t.Error(err)
+	}
+}
+
 func TestOpenFaults(t *testing.T) {
 	if _, err := Open(t.TempDir()); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)

@@ -21,6 +21,7 @@ type verdict struct {
 	status Status
 	detail string
 	advice string
+	late   bool // it failed, and had run out of time
 }
 
 // ordinaryRun is the check on which nearly all others build.

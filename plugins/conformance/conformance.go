@@ -36,19 +36,15 @@ const manyTimeouts = 3
 // error is of a name or path that leads nowhere, of Params that the policy does not take
 // (*plugins.ParameterError), or the context's.
 func Test(ctx context.Context, catalogue *plugins.Catalogue, name string, options Options) (*Report, error) {
-	t := &tester{catalogue: catalogue, options: options}
-	t.options.Timeout = cmp.Or(options.Timeout, time.Minute)
-	if t.options.Progress == nil {
-		t.options.Progress = func(string, Result) {}
-	}
+	options.ensureDefaults()
 	began := time.Now()
 	report := &Report{Plugin: filepath.Base(name), Path: name, Policies: []PolicyReport{}}
-	policies, err := t.load(ctx, name, report)
+	policies, err := load(ctx, catalogue, name, options, report)
 	if err != nil {
 		return nil, err
 	}
 	for _, p := range policies {
-		tested, err := t.policy(ctx, p)
+		tested, err := TestPolicy(ctx, p, options)
 		if err != nil {
 			return nil, err
 		}
@@ -57,10 +53,11 @@ func Test(ctx context.Context, catalogue *plugins.Catalogue, name string, option
 	return report.conclude(began), nil
 }
 
-// tester is one call of Test.
-type tester struct {
-	catalogue *plugins.Catalogue
-	options   Options
+func (o *Options) ensureDefaults() {
+	o.Timeout = cmp.Or(o.Timeout, time.Minute)
+	if o.Progress == nil {
+		o.Progress = func(string, Result) {}
+	}
 }
 
 const (
@@ -69,15 +66,15 @@ const (
 )
 
 // load finds the plugin's policies; what it fails of goes to the report.
-func (t *tester) load(ctx context.Context, name string, report *Report) ([]*plugins.Policy, error) {
+func load(ctx context.Context, catalogue *plugins.Catalogue, name string, options Options, report *Report) ([]*plugins.Policy, error) {
 	began := time.Now()
 	note := func(id, title string, v verdict) {
 		result := v.result(check{id: id, title: title}, began)
 		report.Checks = append(report.Checks, result)
-		t.options.Progress("", result)
+		options.Progress("", result)
 		began = time.Now()
 	}
-	policies, err := t.catalogue.FindAll(ctx, name)
+	policies, err := catalogue.FindAll(ctx, name)
 	var missing *plugins.NotFoundError
 	var manifest *plugins.ManifestError
 	switch {
@@ -123,10 +120,11 @@ func names(policies []*plugins.Policy) string {
 	return strings.Join(list, ", ")
 }
 
-// policy runs all checks on a policy.
-func (t *tester) policy(ctx context.Context, p *plugins.Policy) (PolicyReport, error) {
+// TestPolicy runs all checks on a policy. Errors are of Params, and the context's.
+func TestPolicy(ctx context.Context, p *plugins.Policy, options Options) (PolicyReport, error) {
+	options.ensureDefaults()
 	s := newSubject(p)
-	if err := s.chooseParams(t.options.Params); err != nil {
+	if err := s.chooseParams(options.Params); err != nil {
 		return PolicyReport{}, err
 	}
 	report := PolicyReport{Name: p.Name, Version: p.Version, Kind: p.Kind, Params: s.params}
@@ -144,7 +142,10 @@ func (t *tester) policy(ctx context.Context, p *plugins.Policy) (PolicyReport, e
 		case late == manyTimeouts:
 			v = skip("%d checks ran out of time already", late)
 		default:
-			v = t.try(ctx, c, s, &late)
+			v = try(ctx, c, s, options.Timeout)
+			if v.late {
+				late++
+			}
 		}
 		if ctx.Err() != nil {
 			return report, context.Cause(ctx)
@@ -152,20 +153,18 @@ func (t *tester) policy(ctx context.Context, p *plugins.Policy) (PolicyReport, e
 		result := v.result(c, began)
 		ended[c.id] = result.Status
 		report.Checks = append(report.Checks, result)
-		t.options.Progress(p.Name, result)
+		options.Progress(p.Name, result)
 	}
 	return report, nil
 }
 
 // try runs a check for as long as it may take.
-func (t *tester) try(ctx context.Context, c check, s *subject, late *int) verdict {
-	cause := &session.LimitError{Limit: session.LimitTime, Detail: fmt.Sprintf("the check took more than %v", t.options.Timeout)}
-	ctx, cancel := context.WithTimeoutCause(ctx, t.options.Timeout, cause)
+func try(ctx context.Context, c check, s *subject, timeout time.Duration) verdict {
+	cause := &session.LimitError{Limit: session.LimitTime, Detail: fmt.Sprintf("the check took more than %v", timeout)}
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, cause)
 	defer cancel()
 	v := c.run(ctx, s)
-	if ctx.Err() != nil && v.status == Fail {
-		*late++
-	}
+	v.late = ctx.Err() != nil && v.status == Fail
 	return v
 }
 

@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +18,8 @@ import (
 
 	"github.com/upl-host/upl-host/plugins"
 	"github.com/upl-host/upl-host/plugins/conformance"
+	"github.com/upl-host/upl-host/plugins/process"
+	"github.com/upl-host/upl-host/sdk/session"
 )
 
 // built has the modules that the tests need, made once.
@@ -160,6 +163,50 @@ func TestBadPolicies(t *testing.T) {
 	t.Logf("%.1f s", report.Seconds)
 }
 
+// TestPrograms runs the same policies as programs of their own: what a sandbox hides,
+// the order of hash maps, shows in two runs.
+func TestPrograms(t *testing.T) {
+	catalogue := plugins.NewCatalogue(plugins.Options{CacheDir: filepath.Join(built, ".cache")})
+	program := filepath.Join(t.TempDir(), "bad")
+	command := exec.Command("go", "build", "-o", program, "./testdata/bad")
+	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
+	if out, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	carrier := process.Open([]string{program}, process.Options{})
+	t.Cleanup(func() {
+		if err := errors.Join(carrier.Close(), catalogue.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	for name, want := range map[string][]string{
+		"good":          {},
+		"map-order":     {"determinism/repeat"},
+		"batches":       {"determinism/batch-size"},
+		"no-rows":       {"edge/no-rows"},
+		"hangs-on-ties": {"edge/ties"},
+		"soft":          {},
+	} {
+		p, err := catalogue.Find(t.Context(), filepath.Join(built, "bad", "bad.wasm")+"#"+name, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p = p.Through(func(session.Carrier) session.Carrier { return carrier })
+		report, err := conformance.TestPolicy(t.Context(), p, conformance.Options{Timeout: 10 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(want, failures(report.Checks)); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+		for _, c := range report.Checks {
+			if c.ID == "limits/large" && c.Status == conformance.Pass && !strings.Contains(c.Detail, "MiB") {
+				t.Errorf("%s: no memory in %q", name, c.Detail)
+			}
+		}
+	}
+}
+
 func TestPluginFaults(t *testing.T) {
 	broken := filepath.Join(t.TempDir(), "broken")
 	if err := os.CopyFS(broken, os.DirFS(filepath.Join(built, "margin"))); err != nil {
@@ -183,6 +230,15 @@ func TestPluginFaults(t *testing.T) {
 		{"contract/manifest", "version: 1.0.1", func() {
 			change(plugins.ManifestName, func(text []byte) []byte {
 				return []byte(strings.Replace(string(text), "    version: 1.0.0", "    version: 1.0.1", 1))
+			})
+		}},
+		{"contract/loads", "parameter schema", func() { // in the manifest as in the module
+			change(plugins.ManifestName, func(text []byte) []byte {
+				mended := strings.Replace(string(text), "    version: 1.0.1", "    version: 1.0.0", 1)
+				return []byte(strings.Replace(mended, "type: integer", "type: integre", 1))
+			})
+			change("margin.wasm", func(code []byte) []byte {
+				return bytes.Replace(code, []byte(`"type": "integer"`), []byte(`"type": "integre"`), 1)
 			})
 		}},
 		{"contract/loads", "margin.wasm", func() { change("margin.wasm", func(code []byte) []byte { return code[:1000] }) }},

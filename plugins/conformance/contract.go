@@ -148,7 +148,11 @@ func (o *outcome) failed(doing string) verdict {
 	}
 	const lines = 3
 	for _, line := range o.record.Log[max(0, len(o.record.Log)-lines):] {
-		v.detail += fmt.Sprintf("\nlog, round %d: %s", line.Round, line.Text)
+		v.detail += fmt.Sprintf("\nlog, round %d", line.Round)
+		if line.Row >= 0 {
+			v.detail += fmt.Sprintf(", rows %d to %d", line.Row, line.Row+line.Rows-1)
+		}
+		v.detail += ": " + line.Text
 	}
 	return v
 }

@@ -74,7 +74,7 @@ func failed(doing string, err error) verdict {
 	if doing != "" {
 		detail = doing + ": " + detail
 	}
-	return verdict{Fail, detail, advice(err)}
+	return verdict{status: Fail, detail: detail, advice: advice(err)}
 }
 
 // counted is a number of things, whose plural ends in s.
@@ -91,7 +91,7 @@ func pass(format string, args ...any) verdict {
 }
 
 func fail(advice, format string, args ...any) verdict {
-	return verdict{Fail, fmt.Sprintf(format, args...), advice}
+	return verdict{status: Fail, detail: fmt.Sprintf(format, args...), advice: advice}
 }
 
 func skip(format string, args ...any) verdict {
