@@ -192,7 +192,7 @@ func TestPrograms(t *testing.T) {
 			t.Fatal(err)
 		}
 		p = p.Through(func(session.Carrier) session.Carrier { return carrier })
-		report, err := conformance.TestPolicy(t.Context(), p, conformance.Options{Timeout: 10 * time.Second})
+		report, err := conformance.TestPolicy(t.Context(), p, conformance.Options{Timeout: 4 * time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}

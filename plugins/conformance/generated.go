@@ -1,6 +1,10 @@
 package conformance
 
-import "github.com/upl-host/upl-host/plugins"
+import (
+	"math"
+
+	"github.com/upl-host/upl-host/plugins"
+)
 
 // generated is a matrix of probabilities that is nowhere: rows are made when they
 // are read, each a function of its number and the seed. A row has a first class,
@@ -50,11 +54,28 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// generatedFeatures are features of rows that are nowhere, likewise.
+// generatedFeatures are features of rows that are nowhere: the same numbers, made of
+// length 1.
 type generatedFeatures struct{ generated }
 
 // Width is D.
 func (g generatedFeatures) Width() int { return g.classes }
+
+// Read makes rows.
+func (g generatedFeatures) Read(first, n int, dst []float32) error {
+	for i := range n {
+		row := dst[i*g.classes : (i+1)*g.classes]
+		g.fill(uint64(first+i), row)
+		var square float64
+		for _, x := range row {
+			square += float64(x) * float64(x)
+		}
+		for d := range row {
+			row[d] /= float32(math.Sqrt(square))
+		}
+	}
+	return nil
+}
 
 var (
 	_ plugins.Probabilities = generated{}

@@ -146,6 +146,6 @@ func parameterFailed(o *outcome, name string, value json.RawMessage) verdict {
 // naming says whether a message has the name as a word.
 func naming(message, name string) bool {
 	return slices.Contains(strings.FieldsFunc(message, func(c rune) bool {
-		return !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune(name, c)
+		return !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("-_"+name, c)
 	}), name)
 }
