@@ -19,6 +19,7 @@ import (
 	"github.com/upl-host/upl-host/host/dataset"
 	"github.com/upl-host/upl-host/host/folder"
 	"github.com/upl-host/upl-host/plugins"
+	"github.com/upl-host/upl-host/plugins/conformance"
 	"github.com/upl-host/upl-host/plugins/oci"
 	"github.com/upl-host/upl-host/plugins/scaffold"
 )
@@ -64,7 +65,8 @@ func exitCode(err error) int {
 		is[*oci.ReferenceError](err), is[*oci.NotFoundError](err), is[*oci.ExistsError](err), is[*scaffold.NameError](err), is[*scaffold.LanguageError](err), is[*scaffold.ExistsError](err),
 		is[*graphs.NoDeviceError](err), errors.Is(err, graphs.ErrConfig), errors.Is(err, graphs.ErrContract), errors.Is(err, savedmodel.ErrExists):
 		return exitUsage
-	case is[*plugins.ManifestError](err), is[*oci.ArtefactError](err), is[*plugins.GuestError](err), is[*plugins.TrapError](err), is[*plugins.ProtocolError](err), is[*plugins.DataError](err):
+	case is[*plugins.ManifestError](err), is[*oci.ArtefactError](err), is[*plugins.GuestError](err), is[*plugins.TrapError](err), is[*plugins.ProtocolError](err), is[*plugins.DataError](err),
+		is[*conformance.Error](err):
 		return exitPlugin
 	}
 	return exitFailure

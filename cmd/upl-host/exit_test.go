@@ -21,6 +21,7 @@ import (
 	"github.com/upl-host/upl-host/host/encode"
 	"github.com/upl-host/upl-host/host/folder"
 	"github.com/upl-host/upl-host/plugins"
+	"github.com/upl-host/upl-host/plugins/conformance"
 )
 
 func TestExitCode(t *testing.T) {
@@ -48,6 +49,7 @@ func TestExitCode(t *testing.T) {
 		{&plugins.ProtocolError{}, 3},
 		{&plugins.DataError{}, 3},
 		{&plugins.ManifestError{}, 3},
+		{&conformance.Error{}, 3},
 		{&plugins.LimitError{}, 4},
 		{&encode.PictureError{Err: preprocess.ErrTooLarge}, 4},
 		{&plugins.IntegrityError{}, 5},

@@ -12,11 +12,12 @@ import (
 )
 
 func newPluginCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "plugin", Short: "List, show, begin, share, lock and verify plugins", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "plugin", Short: "List, show, begin, test, share, lock and verify plugins", Args: cobra.NoArgs}
 	cmd.AddCommand(
 		newPluginListCommand(),
 		newPluginShowCommand(),
 		newPluginNewCommand(),
+		newPluginTestCommand(),
 		newPluginLockCommand(),
 		newPluginVerifyCommand(),
 		newPluginPushCommand(),

@@ -109,6 +109,38 @@ func ReadPseudoLabels(path string) ([]PseudoLabel, error) {
 	return labels, err
 }
 
+// ReadColumns reads columns of a CSV file by their names; one that is missing is a
+// *TableError.
+func ReadColumns(path string, names ...string) ([][]string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading a table: %w", err)
+	}
+	defer file.Close()
+	records, err := csv.NewReader(file).ReadAll()
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	if len(records) == 0 {
+		return nil, &TableError{Path: path, Line: 1, Err: errors.New("the file is empty")}
+	}
+	places := make([]int, len(names))
+	for i, name := range names {
+		if places[i] = slices.Index(records[0], name); places[i] < 0 {
+			return nil, &TableError{Path: path, Line: 1, Err: fmt.Errorf("there is no column %s among %s", name, strings.Join(records[0], ","))}
+		}
+	}
+	rows := make([][]string, 0, len(records)-1)
+	for _, record := range records[1:] {
+		row := make([]string, len(names))
+		for i, place := range places {
+			row[i] = record[place]
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
 // shortest is the shortest decimal that reads back as the same float32.
 func shortest(v float32) string { return strconv.FormatFloat(float64(v), 'g', -1, 32) }
 

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,9 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -99,14 +96,14 @@ func readRun(dir string) (*run, error) {
 }
 
 func (r *run) readTables() error {
-	classes, err := readColumns(filepath.Join(r.dir, "classes.csv"), "name")
+	classes, err := evaluate.ReadColumns(filepath.Join(r.dir, "classes.csv"), "name")
 	if err != nil {
 		return err
 	}
 	for _, row := range classes {
 		r.classes = append(r.classes, row[0])
 	}
-	pictures, err := readColumns(filepath.Join(r.dir, "pictures.csv"), "path", "label")
+	pictures, err := evaluate.ReadColumns(filepath.Join(r.dir, "pictures.csv"), "path", "label")
 	if err != nil {
 		return err
 	}
@@ -115,7 +112,7 @@ func (r *run) readTables() error {
 			r.labels[row[0]] = row[1]
 		}
 	}
-	rows, err := readColumns(filepath.Join(r.dir, "skipped.csv"), "path", "reason")
+	rows, err := evaluate.ReadColumns(filepath.Join(r.dir, "skipped.csv"), "path", "reason")
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -176,7 +173,7 @@ func (r *run) readTraining() error {
 	}
 	for _, seed := range seeds {
 		path := filepath.Join(r.dir, "training", "seed-"+seed+".csv")
-		rows, err := readColumns(path, "epoch", "loss", "accuracy")
+		rows, err := evaluate.ReadColumns(path, "epoch", "loss", "accuracy")
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -203,37 +200,6 @@ func (r *run) readTraining() error {
 		}
 	}
 	return nil
-}
-
-// readColumns reads columns of a CSV file by their names.
-func readColumns(path string, names ...string) ([][]string, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("reading a table: %w", err)
-	}
-	defer file.Close()
-	records, err := csv.NewReader(file).ReadAll()
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", path, err)
-	}
-	if len(records) == 0 {
-		return nil, &evaluate.TableError{Path: path, Line: 1, Err: errors.New("the file is empty")}
-	}
-	places := make([]int, len(names))
-	for i, name := range names {
-		if places[i] = slices.Index(records[0], name); places[i] < 0 {
-			return nil, &evaluate.TableError{Path: path, Line: 1, Err: fmt.Errorf("there is no column %s among %s", name, strings.Join(records[0], ","))}
-		}
-	}
-	rows := make([][]string, 0, len(records)-1)
-	for _, record := range records[1:] {
-		row := make([]string, len(names))
-		for i, place := range places {
-			row[i] = record[place]
-		}
-		rows = append(rows, row)
-	}
-	return rows, nil
 }
 
 // learned tells whether anything was learnt.

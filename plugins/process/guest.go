@@ -39,6 +39,9 @@ func (g *guest) Close() {
 	_ = g.hear() // a log that is full has been reported before
 }
 
+// Memory is how many bytes the program and what it started have resident.
+func (g *guest) Memory() int64 { return g.process.command.resident() }
+
 // hear logs what the program has printed.
 func (g *guest) hear() error {
 	for _, line := range g.process.output.lines() {

@@ -79,10 +79,19 @@ func (m *Module) instantiate(ctx context.Context, host sdk.Host, limits session.
 	return i, nil
 }
 
+// WASISeeded is a host that seeds WASI's randomness itself. Languages order their
+// hash maps by it: a result that depends on it shows under another seed.
+type WASISeeded interface {
+	sdk.Host
+	WASISeed() uint64
+}
+
 // seed makes WASI's randomness a function of the run's seed.
 func (i *instance) seed() error {
 	seed := []byte("wasi random_get ")
-	if i.host != nil {
+	if host, ok := i.host.(WASISeeded); ok {
+		seed = binary.LittleEndian.AppendUint64(seed, host.WASISeed())
+	} else if i.host != nil {
 		dataset, err := i.host.Dataset()
 		if err != nil {
 			return err
@@ -146,6 +155,9 @@ func (i *instance) ask(ctx context.Context, name string, round int) (yes bool, e
 func (i *instance) Combine(ctx context.Context, first, rows int) error {
 	return i.call(ctx, "upl_combine", api.EncodeI64(int64(first)), api.EncodeI32(int32(rows)))
 }
+
+// Memory is how many bytes of linear memory the instance has; it never shrinks.
+func (i *instance) Memory() int64 { return int64(len(i.memory.buffer)) }
 
 func (i *instance) has(name string) bool { return i.module.ExportedFunction(name) != nil }
 
