@@ -2,11 +2,15 @@ package plugins_test
 
 import (
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/upl-host/upl-host/plugins"
 	"github.com/upl-host/upl-host/plugins/internal/witness"
+	"github.com/upl-host/upl-host/plugins/process"
 	"github.com/upl-host/upl-host/sdk/sdktest"
+	"github.com/upl-host/upl-host/sdk/session"
 )
 
 // repeated is a block of rows, over and over: more than fits in memory.
@@ -36,7 +40,11 @@ func BenchmarkRows(b *testing.B) {
 	p := repeated{matrix(rand.New(rand.NewPCG(1, 2)), 1<<12, classes), rows}
 	in := plugins.Input{Ensemble: p, Models: []plugins.Probabilities{p}, ClassNames: make([]string, classes)}
 	scans := witness.Policies[2]
-	for name, carrier := range carriers(b, "./internal/witness/plugin") {
+	all := carriers(b, "./internal/witness/plugin")
+	if python := pythonCarrier(b); python != nil {
+		all["python"] = python
+	}
+	for name, carrier := range all {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(rows * classes * 4)
 			for b.Loop() {
@@ -46,4 +54,34 @@ func BenchmarkRows(b *testing.B) {
 			}
 		})
 	}
+}
+
+// pythonCarrier is the same policy in Python, on the packages of the example's
+// virtual environment; nil where that has not been made.
+func pythonCarrier(b *testing.B) session.Carrier {
+	b.Helper()
+	venv, err := filepath.Abs("../examples/plugins/python-label-propagation/.venv/bin")
+	if err != nil {
+		b.Fatal(err)
+	}
+	if !exists(venv) {
+		b.Log("no Python: run make in examples/plugins/python-label-propagation")
+		return nil
+	}
+	b.Setenv("PATH", venv+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	folder := b.TempDir()
+	if err := os.CopyFS(filepath.Join(folder, "upl_plugin"), os.DirFS("../sdk/python/upl_plugin")); err != nil {
+		b.Fatal(err)
+	}
+	text, err := os.ReadFile("testdata/scans.py")
+	if err != nil {
+		b.Fatal(err)
+	}
+	program := filepath.Join(folder, "scans.py")
+	if err := os.WriteFile(program, text, 0o755); err != nil {
+		b.Fatal(err)
+	}
+	p := process.Open([]string{program}, process.Options{Dir: folder})
+	b.Cleanup(func() { _ = p.Close() }) // ends a process
+	return p
 }
