@@ -68,10 +68,12 @@ install: build ## install below PREFIX (default /usr/local), TensorFlow's librar
 	DESTDIR='$(DESTDIR)' .ci/install '$(PREFIX)'
 
 .PHONY: test
-test: build tools ## lint, then all tests: units, TensorFlow, WASM, the built programs, the report in Chromium
+test: build tools ## lint, then all tests: units, TensorFlow, plugins in all languages, the built programs, the report in Chromium
 	.ci/packages
 	$(MAKE) lint
 	.ci/test
+	.ci/languages
+	.ci/fuzz
 
 .PHONY: demo
 demo: build ## run the main job on examples/demo
