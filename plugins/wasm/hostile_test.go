@@ -88,6 +88,15 @@ func iovec(at, length uint32) []byte {
 	return binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, at), length)
 }
 
+// announcing is a module with a section of these numbers and nothing else.
+func announcing(id byte, numbers ...uint32) []byte {
+	var content []byte
+	for _, n := range numbers {
+		content = append(content, uleb(n)...)
+	}
+	return append([]byte("\x00asm\x01\x00\x00\x00"), section(id, content)...)
+}
+
 type fixture struct {
 	name string
 	code []byte
@@ -132,6 +141,16 @@ func fixtures() []fixture {
 		{"metric flood", inEnd(forever(i32Const(manifestAt), i32Const(3), f64Const(), call(1), drop), zero).importing("upl_v1", "metric").assemble(), limit(session.LimitOutput), "", false},
 		{"rounds without end", inEnd(i32Const(1)).assemble(), limit(session.LimitRounds), "", false},
 
+		{"a section of 4 G entries", announcing(9, 1<<32-1), limit(session.LimitSize), "entries in a section", false},
+		{"functions without end", announcing(10, 1<<32-1), limit(session.LimitSize), "entries in a section", false},
+		{"a type of 4 G parameters", announcing(1, 1, 0x60, 1<<32-1), limit(session.LimitSize), "values in its types", false},
+		{"elements without end", announcing(9, 1, 1, 0, 1<<32-1), limit(session.LimitSize), "values in its types", false},
+		{"4 G local variables", announcing(10, 1, 8, 1, 1<<32-1, 0x7f, 0x0b), limit(session.LimitSize), "local variables", false},
+		{"a function of 4 GB", announcing(10, 1, 1<<32-1), protocol, "malformed", false},
+		{"data of 4 GB", announcing(11, 1, 1, 1<<32-1), protocol, "malformed", false},
+		{"an export's name of 4 GB", announcing(7, 1, 1<<32-1), protocol, "malformed", false},
+		{"names without end", append(guest{}.assemble(), section(0, slices.Concat(text("name"), []byte{1}, vector(uleb(1<<32-1))))...), limit(session.LimitSize), "names", false},
+		{"two tables", announcing(4, 2, 0x70, 0, 1, 0x70, 0, 1), protocol, "2 tables", false},
 		{"no module", []byte("#!/bin/sh"), protocol, "not a WASM module", false},
 		{"truncated", guest{}.assemble()[:100], protocol, "", false},
 		{"path_open", guest{}.importing("wasi_snapshot_preview1", "path_open").assemble(), protocol, `"path_open"`, false},

@@ -67,6 +67,9 @@ func Load(ctx context.Context, code []byte, options Options) (_ *Module, err err
 		return nil, err
 	}
 	config := wazero.NewRuntimeConfig().
+		// A stack trace has the functions' names without it, and a stranger's debugging
+		// information need not be parsed.
+		WithDebugInfoEnabled(false).
 		WithCloseOnContextDone(true).
 		// Without table.grow, nothing but linear memory can grow.
 		WithCoreFeatures(api.CoreFeaturesV2 &^ api.CoreFeatureReferenceTypes)

@@ -20,8 +20,9 @@ type outline struct {
 	memory uint64 // bytes that it declares
 }
 
-// inspect reads a module's imports, tables and memory, and refuses what no policy
-// needs. That the rest is well formed, wazero's decoder checks.
+// inspect reads a module's sections, and refuses what no policy needs: other imports,
+// large tables, more entries than there is reason for. That the rest is well formed,
+// wazero's decoder checks.
 func inspect(code []byte) (outline, error) {
 	var o outline
 	if len(code) > MaxModule {
@@ -32,6 +33,7 @@ func inspect(code []byte) (outline, error) {
 	}
 	r := reader{rest: code[8:]}
 	memories := 0
+	var s structure
 	for len(r.rest) > 0 && !r.bad {
 		id := r.byte()
 		section := reader{rest: r.bytes(r.u32())}
@@ -53,6 +55,8 @@ func inspect(code []byte) (outline, error) {
 				o.memory = uint64(least) << 16
 				memories++
 			}
+		default:
+			err = s.section(id, &section)
 		}
 		if err != nil {
 			return o, err
@@ -74,7 +78,11 @@ func refused(format string, args ...any) error {
 
 // imports allows functions of the two modules, by name.
 func (r *reader) imports() error {
-	for n := r.u32(); n > 0 && !r.bad; n-- {
+	n := r.u32()
+	if n > maxEntries {
+		return &session.LimitError{Limit: session.LimitSize, Detail: fmt.Sprintf("it has %d imports", n)}
+	}
+	for ; n > 0 && !r.bad; n-- {
 		module, name := string(r.bytes(r.u32())), string(r.bytes(r.u32()))
 		if kind := r.byte(); kind != 0 {
 			return refused("it imports %q from %q, which is no function", name, module)
@@ -88,7 +96,11 @@ func (r *reader) imports() error {
 }
 
 func (r *reader) tables() error {
-	for n := r.u32(); n > 0 && !r.bad; n-- {
+	n := r.u32()
+	if n > 1 {
+		return refused("it has %d tables", n) // reference types alone make use of more
+	}
+	for ; n > 0 && !r.bad; n-- {
 		r.byte() // type of element
 		if _, least := r.limits(); least > maxTable {
 			return &session.LimitError{Limit: session.LimitMemory, Detail: fmt.Sprintf("a table of %d entries, of %d allowed", least, maxTable)}
