@@ -57,7 +57,7 @@ func (c *Catalogue) judge(b *bundle) (State, *LockEntry, error) {
 		reason = "it is a program, which runs with your rights, and " + c.LockPath() + " does not pin it"
 	}
 	return StateUnlocked, nil, &TrustError{
-		Plugin: b.name(), Path: b.path, State: StateUnlocked, Reason: reason, Command: c.lockCommand(quote(b.path)),
+		Plugin: b.name(), Path: b.path, State: StateUnlocked, Reason: reason, Command: c.lockCommand(argument(b.path)),
 	}
 }
 
@@ -67,7 +67,7 @@ func (c *Catalogue) compare(e *LockEntry, b *bundle) *TrustError {
 	if b.runtime() == RuntimeProcess {
 		what = b.path // all of it
 	}
-	refused := &TrustError{Plugin: b.name(), Path: b.path, State: StateChanged, Command: c.lockCommand(quote(b.path), e.Grants...)}
+	refused := &TrustError{Plugin: b.name(), Path: b.path, State: StateChanged, Command: c.lockCommand(argument(b.path), e.Grants...)}
 	switch {
 	case e.Hash != b.hash:
 		refused.Err = &IntegrityError{what, e.Hash, b.hash}
@@ -105,7 +105,7 @@ func (c *Catalogue) grant(b *bundle, e *LockEntry, policy string, needs []string
 	return nil, &TrustError{
 		Plugin: b.name(), Path: b.path, State: StateNotGranted,
 		Reason:  fmt.Sprintf("its policy %s needs to see features, which %s does not grant", policy, c.LockPath()),
-		Command: c.lockCommand(quote(b.path), GrantFeatures),
+		Command: c.lockCommand(argument(b.path), GrantFeatures),
 	}
 }
 
@@ -125,7 +125,7 @@ func (c *Catalogue) settle(found Plugin, policy string) error {
 			Plugin: found.Manifest.Name, Path: found.Folder, State: StateMoved,
 			Reason: fmt.Sprintf("%s has policy %s as plugin %s's, and this one's is found first: say which is meant, %s or, once it is locked too, %s#%[2]s",
 				c.LockPath(), policy, owners[0].Name, choices[0], found.Manifest.Name),
-			Command: c.lockCommand(quote(found.Folder)),
+			Command: c.lockCommand(argument(found.Folder)),
 		}
 	}
 	return nil
@@ -137,7 +137,7 @@ func (c *Catalogue) renamed(b *bundle, other string) error {
 	return &TrustError{
 		Plugin: b.name(), Path: b.path, State: StateRenamed,
 		Reason:  fmt.Sprintf("%s has the same bytes by the name of %s", c.LockPath(), other),
-		Command: c.lockCommand("--remove "+other) + " && " + c.lockCommand(quote(b.path)),
+		Command: c.lockCommand("--remove "+other) + " && " + c.lockCommand(argument(b.path)),
 	}
 }
 
@@ -166,6 +166,14 @@ func (c *Catalogue) lockCommand(what string, grants ...string) string {
 		command += " --lock " + quote(c.LockPath())
 	}
 	return command
+}
+
+// argument is a plugin's path as a shell reads it, and as no plugin's name.
+func argument(path string) string {
+	if !isPath(path) {
+		path = "." + string(filepath.Separator) + path
+	}
+	return quote(path)
 }
 
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
