@@ -12,7 +12,7 @@ type Combiner interface {
 	// Configure reads the parameters and opens views.
 	Configure(*Setup) error
 	// Combine fills batch.Output() with the probabilities of the batch's rows:
-	// finite, not negative, each row summing to 1 within 1e-3.
+	// finite, not negative, each row summing to 1 within 1e-2.
 	Combine(batch *Batch) error
 }
 

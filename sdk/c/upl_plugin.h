@@ -543,7 +543,7 @@ typedef struct upl_policy {
      * selection is the result. After a round that emitted, the host learns from it,
      * where it does that (upl_learns); one that emitted nothing is but a pass. */
     int32_t (*end_round)(upl_run *run);
-    /* combine fills rows x C probabilities, each row summing to 1 within 1e-3. */
+    /* combine fills rows x C probabilities, each row summing to 1 within 1e-2. */
     int32_t (*combine)(upl_run *run, uint64_t first, uint32_t rows, float *output);
 } upl_policy;
 

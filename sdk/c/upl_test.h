@@ -646,7 +646,7 @@ static int32_t upl_test_emit_combined(const char *records, size_t size) {
         double sum = 0;
         bool sound = true;
         for (uint32_t c = 0; c < t->classes; c++) sum += (double)to[c], sound = sound && to[c] >= 0;
-        if (!sound || !(fabs(sum - 1) <= 1e-3)) return upl_test_breach("combined row %llu sums to %g", (unsigned long long)head.first + row, sum);
+        if (!sound || !(fabs(sum - 1) <= 1e-2)) return upl_test_breach("combined row %llu sums to %g", (unsigned long long)head.first + row, sum);
     }
     upl_host.done += head.rows;
     return 0;

@@ -12,7 +12,12 @@ func (r *run) gatherView(v *view) error {
 	v.size = 4 * r.classes
 	p := r.emptyPlan()
 	place := p.want(r, v.origin)
-	v.origin.model = -1 // the round's passes have nothing to do with it
+	for _, needed := range p.needed {
+		if needed {
+			v.bytes += int64(min(int(r.dataset.BatchRows), r.rows)) * 4 * int64(r.classes)
+		}
+	}
+	v.origin = origin{model: -1} // the round's passes have nothing to do with it
 	b := &batch{sources: make([]*source, len(p.needed))}
 	v.direct = &direct{records: func() int { return r.rows }, read: func(first, n int, dst []byte) error {
 		if r.gathered += int64(len(dst)); r.gathered > r.limits.Gather {

@@ -334,7 +334,12 @@ func TestViewMemory(t *testing.T) {
 	columns := quantile                                                         // 4 N C
 	columns.Flags = sdk.FlagColumn | sdk.FlagAll
 	topK := sdk.ViewSpec{Kind: sdk.ViewClassTopK, Model: 1, M: 2} // 16 m C, or 16 N
+	top := sdk.ViewSpec{Kind: sdk.ViewTopM, Model: 0, M: 2}       // 8 m rows of a batch
+	warm := top                                                   // and 4 C rows for the probabilities
+	warm.Temperature = 2
+	gather := sdk.ViewSpec{Kind: sdk.ViewGather, Model: sdk.Ensemble} // 4 C rows of a batch
 	const quantileBytes, meanBytes, columnBytes, topKBytes = 4 * rows, 8 * classes * (1 + classes), 4 * rows * classes, 16 * 2 * classes
+	const batchBytes, tempered, gathered = 8 * 2 * 7, 4 * classes * 7, 4 * classes * 7
 	for _, c := range []struct {
 		limit int64
 		specs []sdk.ViewSpec
@@ -347,9 +352,14 @@ func TestViewMemory(t *testing.T) {
 		{meanBytes + quantileBytes + topKBytes - 1, []sdk.ViewSpec{mean, quantile, topK}, 2},
 		{columnBytes - 1, []sdk.ViewSpec{columns}, 0},
 		{columnBytes, []sdk.ViewSpec{columns, mean}, 1},
+		{batchBytes, []sdk.ViewSpec{top, top}, 1},
+		{batchBytes - 1, []sdk.ViewSpec{top}, 0},
+		{batchBytes + tempered, []sdk.ViewSpec{top, warm}, 1},
+		{2*batchBytes + tempered, []sdk.ViewSpec{top, warm}, 2},
+		{gathered, []sdk.ViewSpec{gather, gather}, 1},
 	} {
 		in := input(rows, classes)
-		in.Limits.Views = c.limit
+		in.Limits.Views, in.BatchRows = c.limit, 7
 		fit := 0
 		var refused error
 		openAll := func(h sdk.Host, specs []sdk.ViewSpec) {

@@ -186,7 +186,7 @@ func (r *run) emitCombined(records []byte) error {
 	out := r.output[r.combined*r.classes:][:int(rows)*r.classes]
 	copy(bytesOf(out), records[sdk.SizeHead:])
 	for i := range int(rows) {
-		if reason := checkRow(out[i*r.classes:(i+1)*r.classes], maxEmittedExcess); reason != "" {
+		if reason := checkRow(out[i*r.classes:(i+1)*r.classes], maxExcess); reason != "" {
 			return r.forged("combined row %d: %s", next+i, reason)
 		}
 	}

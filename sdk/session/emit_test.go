@@ -36,15 +36,18 @@ func TestCombine(t *testing.T) {
 				combined(first+1, rows-1, 2, slices.Repeat([]float32{0.5, 0.5}, rows-1)...),
 			}
 		}, ""},
-		"nothing":         {func(int, int) [][]byte { return nil }, "0 of the 4 rows from 0"},
-		"no head":         {func(int, int) [][]byte { return [][]byte{{1}} }, "head"},
-		"another class":   {func(first, rows int) [][]byte { return [][]byte{combined(first, 1, 3, 1, 0, 0)} }, "3 classes"},
-		"another row":     {func(first, _ int) [][]byte { return [][]byte{combined(first+1, 1, 2, 1, 0)} }, "from 1 on"},
-		"too many":        {func(first, rows int) [][]byte { return [][]byte{combined(first, rows+1, 2)} }, "5 rows"},
-		"too few values":  {func(first, _ int) [][]byte { return [][]byte{combined(first, 1, 2, 1)} }, "4 bytes"},
-		"not a number":    {func(first, _ int) [][]byte { return [][]byte{combined(first, 1, 2, float32(math.NaN()), 1)} }, "class 0 has probability NaN"},
-		"below 0":         {func(first, _ int) [][]byte { return [][]byte{combined(first, 1, 2, -0.5, 1.5)} }, "probability -0.5"},
-		"sum is not 1":    {func(first, _ int) [][]byte { return [][]byte{combined(first, 1, 2, 0.5, 0.502)} }, "sums to 1.002"},
+		"nothing":        {func(int, int) [][]byte { return nil }, "0 of the 4 rows from 0"},
+		"no head":        {func(int, int) [][]byte { return [][]byte{{1}} }, "head"},
+		"another class":  {func(first, rows int) [][]byte { return [][]byte{combined(first, 1, 3, 1, 0, 0)} }, "3 classes"},
+		"another row":    {func(first, _ int) [][]byte { return [][]byte{combined(first+1, 1, 2, 1, 0)} }, "from 1 on"},
+		"too many":       {func(first, rows int) [][]byte { return [][]byte{combined(first, rows+1, 2)} }, "5 rows"},
+		"too few values": {func(first, _ int) [][]byte { return [][]byte{combined(first, 1, 2, 1)} }, "4 bytes"},
+		"not a number":   {func(first, _ int) [][]byte { return [][]byte{combined(first, 1, 2, float32(math.NaN()), 1)} }, "class 0 has probability NaN"},
+		"below 0":        {func(first, _ int) [][]byte { return [][]byte{combined(first, 1, 2, -0.5, 1.5)} }, "probability -0.5"},
+		"sum is not 1":   {func(first, _ int) [][]byte { return [][]byte{combined(first, 1, 2, 0.5, 0.52)} }, "sums to 1.02"},
+		"half precision": {func(first, rows int) [][]byte {
+			return [][]byte{combined(first, rows, 2, slices.Repeat([]float32{0.5, 0.508}, rows)...)}
+		}, ""},
 		"infinitely many": {func(first, _ int) [][]byte { return [][]byte{combined(first, -1, 2)} }, "4294967295 rows"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -78,7 +78,7 @@ type Limits struct {
 	Records int           // records emitted in a round, 4 Mi
 	Classes int           // classes in the soft labels and candidate sets of a round, 16 Mi
 	Output  int64         // bytes of log, output and metrics, 1 MiB
-	Views   int64         // bytes that global views may take, 128 MiB
+	Views   int64         // bytes that views may take, a batch's of batch views, 128 MiB
 	Gather  int64         // bytes of rows that a round may read by number, 1 GiB
 	Weight  float32       // the largest weight of a label, 1000
 }

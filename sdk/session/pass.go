@@ -29,7 +29,7 @@ func (r *run) pass(ctx context.Context, globals []*view, visit func(*batch) erro
 	defer cancel(nil)
 
 	plan := r.plan()
-	free := make(chan *batch, threads+2)
+	free := make(chan *batch, r.ahead(threads, &plan))
 	for range cap(free) {
 		free <- &batch{sources: make([]*source, len(plan.needed)), data: make([][]byte, len(r.views))}
 	}
@@ -55,7 +55,7 @@ func (r *run) pass(ctx context.Context, globals []*view, visit func(*batch) erro
 	for range threads {
 		workers.Go(func() {
 			for b := range jobs {
-				b.err = r.prepare(b, &plan)
+				b.err = r.prepare(ctx, b, &plan)
 				close(b.ready)
 			}
 		})
@@ -82,13 +82,34 @@ func (r *run) pass(ctx context.Context, globals []*view, visit func(*batch) erro
 	return context.Cause(ctx)
 }
 
+// ahead is how many batches there are at once: enough for all threads, in 128 MiB
+// where one alone does not take more.
+func (r *run) ahead(threads int, p *plan) int {
+	each := 0
+	for _, needed := range p.needed {
+		if needed {
+			each += 4 * r.classes
+		}
+	}
+	for _, v := range r.views {
+		if v.fill != nil {
+			each += v.size
+		}
+	}
+	const most = 128 << 20
+	return max(min(threads+2, most/max(each*int(r.dataset.BatchRows), 1)), 1)
+}
+
 // prepare reads and checks the probabilities that the views need, and fills the
 // batch views.
-func (r *run) prepare(b *batch, p *plan) error {
+func (r *run) prepare(ctx context.Context, b *batch, p *plan) error {
 	if err := r.make(b, p); err != nil {
 		return err
 	}
 	for i, v := range r.views {
+		if err := context.Cause(ctx); err != nil { // a guest can have many views, and dear ones
+			return err
+		}
 		if v.spec.Kind == sdk.ViewRows {
 			b.data[i] = bytesOf(b.sources[v.source].rows)
 		}

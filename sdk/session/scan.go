@@ -45,11 +45,11 @@ func scan(row []float32) top {
 	return top{uint32(class), first, second}
 }
 
-// maxExcess is how far from 1 the sum of a row may be that came from elsewhere:
-// half-precision dumps of softmax outputs stay below it.
+// maxExcess is how far from 1 the sum of a row may be that came from elsewhere, or
+// was combined of such rows: half-precision dumps of softmax outputs stay below it.
 const maxExcess = 1e-2
 
-// maxEmittedExcess is how far from 1 a distribution that a policy emits may sum.
+// maxEmittedExcess is how far from 1 a soft label may sum: it is the policy's own.
 const maxEmittedExcess = 1e-3
 
 // checkRow says why a row cannot be probabilities; "" where it can.

@@ -15,7 +15,7 @@ type view struct {
 	origin origin // of its probabilities, where it has any
 	source int    // its place in a pass's plan
 	top    bool   // needs the first class of each row
-	bytes  int64  // what a global view takes at most
+	bytes  int64  // what it takes of the host at most: a batch's, or all of a global view's
 	global global // nil for others
 
 	// fill computes the records of a batch; nil for others, and for rows.
@@ -62,17 +62,45 @@ func (r *run) newView(spec sdk.ViewSpec) (*view, error) {
 		}
 		v.origin.model = -1
 	}
-	switch kind {
-	case sdk.ViewClassTopK, sdk.ViewClassMean, sdk.ViewQuantile:
-		return v, r.globalView(v)
-	case sdk.ViewGather:
-		return v, r.gatherView(v)
-	case sdk.ViewPrevious:
-		return v, r.previousView(v)
-	case sdk.ViewFeatures:
-		return v, r.featureView(v)
+	if err := r.build(v); err != nil {
+		return nil, err
 	}
-	return v, r.batchView(v)
+	return v, r.afford(v)
+}
+
+// build makes what is particular to a kind.
+func (r *run) build(v *view) error {
+	switch v.spec.Kind {
+	case sdk.ViewClassTopK, sdk.ViewClassMean, sdk.ViewQuantile:
+		return r.globalView(v)
+	case sdk.ViewGather:
+		return r.gatherView(v)
+	case sdk.ViewPrevious:
+		return r.previousView(v)
+	case sdk.ViewFeatures:
+		return r.featureView(v)
+	}
+	return r.batchView(v)
+}
+
+// afford refuses a view that takes more of the host's memory than is left: views are
+// the host's to keep, so that a guest could fill it with them.
+func (r *run) afford(v *view) error {
+	batch := int64(min(int(r.dataset.BatchRows), r.rows))
+	if v.direct == nil && v.fresh == nil {
+		v.bytes += batch * int64(v.size)
+	}
+	if v.origin.temperature != 0 {
+		v.bytes += batch * 4 * int64(r.classes) // probabilities of its own
+	}
+	bytes := v.bytes
+	for _, other := range r.views {
+		bytes += other.bytes
+	}
+	if bytes > r.limits.Views {
+		return refuse(sdk.CodeLimit, "views of %d bytes, of %d allowed", bytes, r.limits.Views)
+	}
+	return nil
 }
 
 func (r *run) declares(kind sdk.ViewKind) bool {
@@ -197,13 +225,6 @@ func (r *run) globalView(v *view) error {
 		if all {
 			v.size = 8 * (int(spec.M) + 1)
 		}
-	}
-	bytes := v.bytes
-	for _, other := range r.views {
-		bytes += other.bytes
-	}
-	if bytes > r.limits.Views {
-		return refuse(sdk.CodeLimit, "global views of %d bytes, of %d allowed", bytes, r.limits.Views)
 	}
 	return nil
 }

@@ -35,7 +35,7 @@ export abstract class Ensemble extends Rule {
 
   /**
    * Fills `batch.output` with the probabilities of the batch's rows: finite, not
-   * negative, each row summing to 1 within 1e-3.
+   * negative, each row summing to 1 within 1e-2.
    */
   abstract combine(batch: Batch): void;
 }

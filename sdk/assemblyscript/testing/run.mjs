@@ -300,7 +300,7 @@ export class Run {
       throw new ProtocolError(`${b.byteLength - abi.SIZE_HEAD} bytes of probabilities for ${rows} x ${classes}`);
     for (let i = 0; i < rows; i++) {
       const row = Array.from({ length: classes }, (_, c) => b.getFloat32(abi.SIZE_HEAD + (i * classes + c) * 4, true));
-      const reason = unlike(row, 1e-3);
+      const reason = unlike(row, 1e-2);
       if (reason) throw new ProtocolError(`combined row ${first + i}: ${reason}`);
       this.#combined.push(row);
     }

@@ -64,7 +64,7 @@ class Ensemble(Policy):
     def combine(self, batch: Batch) -> np.ndarray:
         """The probabilities of the batch's rows: [rows, C], as float32.
 
-        Finite, not negative, each row summing to 1 within 1e-3. Called for all batches
+        Finite, not negative, each row summing to 1 within 1e-2. Called for all batches
         after the last round.
         """
         raise NotImplementedError

@@ -76,7 +76,7 @@ pub trait Ensemble: Sized {
     }
 
     /// Fills `output` with the probabilities of a batch, C of each row: finite, not
-    /// negative, summing to 1 within 1e-3. Batch views are readable. `round` is the
+    /// negative, summing to 1 within 1e-2. Batch views are readable. `round` is the
     /// last one, for its log and metrics.
     fn combine(&mut self, batch: &Batch, round: &mut Round, output: &mut [f32]) -> Result<()>;
 }

@@ -304,7 +304,7 @@ class Session:
         p = np.frombuffer(records, "<f4", offset=SIZE_HEAD).reshape(
             -1, self.data.classes
         )
-        if not ((p >= 0).all() and (abs(p.sum(1, dtype=float) - 1) <= 1e-3).all()):
+        if not ((p >= 0).all() and (abs(p.sum(1, dtype=float) - 1) <= 1e-2).all()):
             self._broken = ContractError(
                 f"rows from {self._batch[0]} on: no probabilities"
             )
