@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -50,6 +51,9 @@ func (b *bundle) version() string {
 // readBundle reads the plugin at path: a folder, or a module without a manifest.
 func readBundle(path string) (*bundle, error) {
 	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &PathError{path, "there is no such folder or module", err}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("opening a plugin: %w", err)
 	}
@@ -62,18 +66,25 @@ func readBundle(path string) (*bundle, error) {
 		return b, b.readModule(entry)
 	}
 	manifest, text, err := readManifest(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &PathError{path, "no plugin's folder: it has no " + ManifestName + whereBuilt(path), err}
+	}
 	if err != nil {
 		return nil, err
 	}
 	b := &bundle{path: path, dir: path, file: filepath.Join(path, manifest.Entry), manifest: &manifest}
 	if manifest.Runtime == RuntimeWASM {
-		return b, b.readModule(manifest.Entry)
+		err := b.readModule(manifest.Entry)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, &ManifestError{filepath.Join(path, ManifestName), "entry " + manifest.Entry + " is not there" + whereBuilt(path)}
+		}
+		return b, err
 	}
 	if b.tree, err = readTree(path, nil); err != nil {
 		return nil, err
 	}
 	if _, ok := b.tree[manifest.Entry]; !ok {
-		return nil, &ManifestError{filepath.Join(path, ManifestName), "entry " + manifest.Entry + " is not there"}
+		return nil, &ManifestError{filepath.Join(path, ManifestName), "entry " + manifest.Entry + " is not there" + whereBuilt(path)}
 	}
 	// The manifest was read before the hash was taken.
 	if sum := sha256.Sum256(text); sum != b.tree[ManifestName] {
@@ -81,6 +92,24 @@ func readBundle(path string) (*bundle, error) {
 	}
 	b.hash = b.tree.hash()
 	return b, nil
+}
+
+// whereBuilt tells whoever gave a plugin's source folder which one is the plugin's.
+func whereBuilt(source string) string {
+	built := filepath.Join(source, "build")
+	folders, err := os.ReadDir(built)
+	if err != nil {
+		if exists(filepath.Join(source, "Makefile")) {
+			return "; its Makefile may build one, into build/NAME"
+		}
+		return ""
+	}
+	for _, folder := range folders {
+		if dir := filepath.Join(built, folder.Name()); exists(filepath.Join(dir, ManifestName)) {
+			return "; its Makefile has built " + dir
+		}
+	}
+	return ""
 }
 
 func (b *bundle) readModule(entry string) (err error) {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/upl-host/upl-host/sdk/session"
 )
@@ -82,7 +83,7 @@ func (c *Catalogue) Close() error {
 type Plugin struct {
 	Folder   string
 	Manifest Manifest
-	Err      error // *ManifestError, or of reading; the manifest is then empty
+	Err      error // *ManifestError, *PathError, or of reading; the manifest is then empty
 }
 
 // List reads the manifests of all plugins, in the order of the search. Nothing else
@@ -94,8 +95,16 @@ func (c *Catalogue) List() ([]Plugin, error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
+		if errors.Is(err, syscall.ENOTDIR) {
+			return nil, &PathError{folder, "plugins are looked for in folders, and this is a file", err}
+		}
 		if err != nil {
 			return nil, fmt.Errorf("listing plugins: %w", err)
+		}
+		if exists(filepath.Join(folder, ManifestName)) {
+			plugins = append(plugins, Plugin{Folder: folder, Err: &PathError{
+				folder, "it is a plugin's own folder, and a folder of plugins is looked for: " + filepath.Dir(filepath.Clean(folder)), nil,
+			}})
 		}
 		for _, entry := range entries {
 			dir := filepath.Join(folder, entry.Name())
@@ -114,8 +123,8 @@ func (c *Catalogue) List() ([]Plugin, error) {
 // .wasm. Of policies of one name the earlier folder's is taken; two in one folder
 // are an error.
 //
-// Errors before anything of the plugin has run: *NotFoundError, *AmbiguousError,
-// *ManifestError, *UnfitError; *TrustError where lock or grant are missing or say
+// Errors before anything of the plugin has run: *NotFoundError, *PathError,
+// *AmbiguousError, *ManifestError, *UnfitError; *TrustError where lock or grant are missing or say
 // otherwise; *LimitError where it asks for more than the ceiling.
 func (c *Catalogue) Find(ctx context.Context, name string) (*Policy, error) {
 	found, err := c.locate(name)

@@ -63,6 +63,18 @@ func (e *NotFoundError) Error() string {
 	return s
 }
 
+// PathError says why there is no plugin at a path, and where there is one.
+type PathError struct {
+	Path   string
+	Reason string
+	Err    error // the cause, where it is the system's
+}
+
+func (e *PathError) Error() string { return e.Path + ": " + e.Reason }
+
+// Unwrap returns the cause.
+func (e *PathError) Unwrap() error { return e.Err }
+
 // AmbiguousError says that a name stands for several policies.
 type AmbiguousError struct {
 	Name    string

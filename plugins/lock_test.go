@@ -71,7 +71,7 @@ func TestWrongLocks(t *testing.T) {
 		"not YAML":            {"schema: 1", "schema: [", "line"},
 		"conflict":            {"schema: 1\n", "<<<<<<< ours\nschema: 1\n", "line"},
 		"schema":              {"schema: 1", "schema: 2", "schema is 2, not 1"},
-		"unknown key":         {"    path:", "    place:", "line 13: field place not found"},
+		"unknown key":         {"    path:", "    place:", "line 13: unknown key place"},
 		"key twice":           {"    version: 1.0.0", "    version: 1.0.0\n    version: 1.0.0", "already"},
 		"two documents":       {"schema: 1\n", "schema: 1\n---\n", "more than one document"},
 		"name":                {"name: margin", "name: Margin", `plugins[0]: name "Margin"`},

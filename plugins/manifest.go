@@ -61,7 +61,8 @@ var (
 	policyName = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 	semver     = regexp.MustCompile(`^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
 	// yaml.v3 names Go types where a user knows only the file.
-	goType = regexp.MustCompile(` (in type|into) (\[\])?(plugins\.\w+|time\.Duration|struct \{.*\})`)
+	goType     = regexp.MustCompile(` (in type|into) (\[\])?(plugins\.\w+|time\.Duration|struct \{.*\})`)
+	unknownKey = regexp.MustCompile(`field (\S+) not found`)
 )
 
 // ParseManifest reads a manifest, strictly. Errors say what is wrong, with lines
@@ -82,12 +83,25 @@ func parseStrictly(text []byte, into any) error {
 		if errors.Is(err, io.EOF) {
 			return errors.New("is empty")
 		}
-		return errors.New(goType.ReplaceAllString(strings.TrimPrefix(err.Error(), "yaml: "), ""))
+		return formError(err)
 	}
 	if err := d.Decode(new(any)); !errors.Is(err, io.EOF) {
 		return errors.New("has more than one document")
 	}
 	return nil
+}
+
+// formError says what a file's form is wrong in, a line each.
+func formError(err error) error {
+	var faults *yaml.TypeError
+	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	switch {
+	case errors.As(err, &faults):
+		text = strings.Join(faults.Errors, "\n  ")
+	case !strings.HasPrefix(text, "line "):
+		text = "is not YAML: " + text
+	}
+	return errors.New(unknownKey.ReplaceAllString(goType.ReplaceAllString(text, ""), "unknown key $1"))
 }
 
 func (m *Manifest) validate() error {

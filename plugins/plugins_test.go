@@ -136,7 +136,7 @@ func TestManifests(t *testing.T) {
 	}
 	single := string(shippedManifest[strings.Index(string(shippedManifest), "  - name: single"):]) // the last
 	for name, c := range map[string]struct{ old, changed, says string }{
-		"unknown key":       {"licence:", "license: MIT\nlicence:", "line 7: field license not found"},
+		"unknown key":       {"licence:", "license: MIT\nlicence:", "line 7: unknown key license"},
 		"wrong type":        {"abi: 1", "abi: one", "line 9: cannot unmarshal"},
 		"not YAML":          {"schema: 1", "schema: [", "line"},
 		"schema":            {"schema: 1", "schema: 2", "schema is 2, not 1"},
@@ -152,7 +152,7 @@ func TestManifests(t *testing.T) {
 		"limits":            {"abi: 1", "abi: 1\nlimits: {time: 1us, memory: 1KiB}", "limits.memory: 1KiB is not within 64KiB to 1024GiB"},
 		"time":              {"abi: 1", "abi: 1\nlimits: {time: soon}", "line 10: cannot unmarshal !!str `soon`"},
 		"memory":            {"abi: 1", "abi: 1\nlimits: {memory: 1.5GB}", `line 10: "1.5GB" is no size such as 512MiB`},
-		"unknown need":      {"needs: {", "needs: {network: true, ", "field network not found"},
+		"unknown need":      {"needs: {", "needs: {network: true, ", "unknown key network"},
 
 		"says another name":      {"name: single", "name: singular", "policies[3].name: singular, and the module says single"},
 		"says another version":   {"version: 1.1.0\n    kind: ensemble", "version: 1.0.1\n    kind: ensemble", "policies[2].version: 1.0.1, and the module says 1.1.0"},

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"runtime"
 	"strconv"
+	"strings"
 )
 
 // Guest drives one policy through one run on the carrier's side of the binary
@@ -105,7 +106,10 @@ func (g *Guest) Combine(first, rows int) (err error) {
 	return nil
 }
 
-// recovered makes an error of a panic, with the functions it came through.
+// guestMethods begin the names of the methods above.
+const guestMethods = "github.com/upl-host/upl-host/sdk.(*Guest)."
+
+// recovered makes an error of a panic, with the policy's functions it came through.
 func recovered(err *error) {
 	cause := recover()
 	if cause == nil {
@@ -122,8 +126,12 @@ func recovered(err *error) {
 	frames := runtime.CallersFrames(callers[:runtime.Callers(3, callers)])
 	for {
 		frame, more := frames.Next()
+		if strings.HasPrefix(frame.Function, guestMethods) {
+			break // what called the policy is the same for all
+		}
 		if frame.Function != "" {
-			message += "\n\t" + frame.Function + " line " + strconv.Itoa(frame.Line)
+			file := frame.File[strings.LastIndexByte(frame.File, '/')+1:]
+			message += "\n\t" + frame.Function + " " + file + ":" + strconv.Itoa(frame.Line)
 		}
 		if !more {
 			break

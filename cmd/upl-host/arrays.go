@@ -27,6 +27,9 @@ type arrayOptions struct {
 	asJSON         bool
 }
 
+// maxThreads is what a run's configuration allows, too.
+const maxThreads = 4096
+
 func (o *arrayOptions) flags(cmd *cobra.Command, output string) {
 	flags := cmd.Flags()
 	flags.StringArrayVarP(&o.job.Probabilities, "probabilities", "p", nil, "softmax outputs [N, C], a .npy `FILE`; once for each model (required)")
@@ -60,8 +63,11 @@ func (o *arrayOptions) prepare(cmd *cobra.Command) (finish func() error, err err
 			return nil, usage("--logit-scale %v: want a finite number above 0", scale)
 		}
 	}
-	if o.job.Threads < 0 || o.time < 0 {
-		return nil, usage("--threads and --time cannot be below 0")
+	if o.job.Threads < 0 || o.job.Threads > maxThreads {
+		return nil, usage("--threads %d: want 0 to %d", o.job.Threads, maxThreads)
+	}
+	if o.time < 0 {
+		return nil, usage("--time %v: want 0 or more", o.time)
 	}
 	o.job.Limits = plugins.Limits{Time: o.time, Call: o.time}
 	if o.memory != "" {

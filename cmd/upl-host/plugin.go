@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -41,8 +42,11 @@ func openCatalogue(lockFile string, changes ...func(*plugins.Options)) (*plugins
 	}
 	var err error
 	options.Lock, options.LockPath, err = host.ReadLock(lockFile)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, usage("%w: `upl-host plugin lock NAME --lock %s` makes one", err, lockFile)
+	case errors.Is(err, syscall.EISDIR), errors.Is(err, syscall.ENOTDIR):
+		return nil, usage("%w: want a file such as %s", err, plugins.LockName)
 	}
 	if err != nil {
 		return nil, err

@@ -64,6 +64,9 @@ labels, what it has in common with the run's own.`,
 	flags.BoolVar(&watch, "watch", false, "build with make, and again on every save; Ctrl-C ends")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		t.name, t.out, t.err = args[0], cmd.OutOrStdout(), cmd.ErrOrStderr()
+		if t.name == "" {
+			return usage("which plugin? Give a path or a policy's name")
+		}
 		if t.timeout <= 0 {
 			return usage("--timeout %v: want more than 0", t.timeout)
 		}

@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -76,11 +74,12 @@ func load(ctx context.Context, catalogue *plugins.Catalogue, name string, option
 	}
 	policies, err := catalogue.FindAll(ctx, name)
 	var missing *plugins.NotFoundError
+	var nowhere *plugins.PathError
 	var manifest *plugins.ManifestError
 	switch {
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
-	case errors.As(err, &missing), errors.Is(err, fs.ErrNotExist) && absent(name):
+	case errors.As(err, &missing), errors.As(err, &nowhere):
 		return nil, err
 	case errors.As(err, &manifest):
 		note(manifests, "its manifest is right", failed("", err))
@@ -103,13 +102,6 @@ func load(ctx context.Context, catalogue *plugins.Catalogue, name string, option
 	}
 	note(manifests, "its manifest is right", v)
 	return policies, nil
-}
-
-// absent says whether a path leads nowhere; what a plugin itself lacks is its fault.
-func absent(name string) bool {
-	path, _, _ := strings.Cut(name, "#")
-	_, err := os.Stat(path)
-	return err != nil
 }
 
 func names(policies []*plugins.Policy) string {

@@ -74,7 +74,7 @@ func TestIsolated(t *testing.T) {
 		t.Errorf("floods: %T %v", err, err)
 	}
 	var guest *session.GuestError
-	if err := ran["panics"]; !errors.As(err, &guest) || !strings.Contains(guest.Message, "main.(*policy).EndRound line ") {
+	if err := ran["panics"]; !errors.As(err, &guest) || !strings.Contains(guest.Message, "main.(*policy).EndRound main.go:") {
 		t.Errorf("panics: %T %v", err, err)
 	}
 	if err := ran["refuses"]; !errors.As(err, &guest) || guest.Code != sdk.CodeConfig {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -88,12 +89,34 @@ func (p *process) startError(err error) error {
 	if p.command == nil || p.command.cmd.Process == nil {
 		return &session.ProtocolError{Message: fmt.Sprintf("it cannot be executed: %v", err)}
 	}
-	p.close()
 	message := strings.TrimSpace(strings.SplitN(err.Error(), "\n", 2)[0])
-	if output := p.output.tail(); output != "" {
+	select {
+	case <-p.command.ended:
+		message = p.command.how()
+	case <-time.After(200 * time.Millisecond): // it may be about to end
+	}
+	p.close()
+	output := p.output.tail()
+	if output != "" {
 		message += "\noutput:\n" + output
 	}
-	return &session.ProtocolError{Message: fmt.Sprintf("%s does not answer as a plugin: %s", p.command.cmd.Path, message)}
+	return &session.ProtocolError{Message: "it does not answer as a plugin: " + message + hint(output)}
+}
+
+var missingModule = regexp.MustCompile(`ModuleNotFoundError: No module named '([^']+)'`)
+
+// hint says what to do about what programs most often end with: the packages of one
+// in Python are in a virtual environment, which is not the one that is in use.
+func hint(output string) string {
+	missing := missingModule.FindStringSubmatch(output)
+	if missing == nil {
+		return ""
+	}
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("\npython3 is %s here, which has no module %s: activate the plugin's virtual environment (. .venv/bin/activate), or install what its requirements.txt lists", python, missing[1])
 }
 
 // kill ends the program at once. The first cause is kept.

@@ -116,7 +116,7 @@ func TestHostile(t *testing.T) {
 		{"version 2", "speaks-2.0", "fine", session.Limits{}, protocol, []string{"version 2.0"}},
 		{"version 1.9", "speaks-1.9", "fine", session.Limits{}, protocol, []string{"version 1.9"}},
 		{"description that is none", "describes-nothing", "fine", session.Limits{}, protocol, []string{"description"}},
-		{"panic", "", "panics", session.Limits{}, guest, []string{"on purpose", "main.ending.EndRound line", "internal error"}},
+		{"panic", "", "panics", session.Limits{}, guest, []string{"on purpose", "main.ending.EndRound main.go:", "internal error"}},
 		{"crash", "", "crashes", session.Limits{}, trap, []string{"upl_end_round", "exit status 2", "about to go", "out of the way"}},
 		{"exit", "", "exits", session.Limits{}, trap, []string{"upl_end_round", "exit status 7"}},
 		{"hang", "", "hangs", session.Limits{Call: 300 * time.Millisecond}, limit(session.LimitTime), []string{"upl_end_round took more than 300ms"}},

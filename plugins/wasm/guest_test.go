@@ -62,7 +62,7 @@ func TestGoGuest(t *testing.T) {
 	for name, check := range map[string]func(error) bool{
 		"panics": func(err error) bool {
 			var e *session.GuestError
-			return errors.As(err, &e) && strings.Contains(e.Message, "on purpose") && strings.Contains(e.Message, "main.(*policy).EndRound line ")
+			return errors.As(err, &e) && strings.Contains(e.Message, "on purpose") && strings.Contains(e.Message, "main.(*policy).EndRound main.go:")
 		},
 		"indexes": func(err error) bool {
 			var e *session.GuestError

@@ -204,7 +204,7 @@ func (i *instance) crash(ctx context.Context, name string, err error) error {
 	} else {
 		reason, stack, _ := strings.Cut(err.Error(), "\nwasm stack trace:\n")
 		trap.Reason = strings.TrimPrefix(reason, "wasm error: ")
-		trap.Stack = stack
+		trap.Stack = strings.ReplaceAll(stack, "\t.", "\t") // MODULE.FUNCTION, of a module without a name
 	}
 	// What a language's runtime has said before it gave up: a panic's message.
 	if i.detail.message != "" {

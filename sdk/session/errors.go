@@ -2,6 +2,7 @@ package session
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/upl-host/upl-host/sdk"
 )
@@ -10,7 +11,7 @@ import (
 type GuestError struct {
 	Call    string // the function that returned it, as "upl_configure"
 	Code    sdk.Code
-	Message string // the policy's own words; may be empty
+	Message string // the policy's own words; may be empty; a crash's stack is in the lines below the first
 }
 
 func (e *GuestError) Error() string {
@@ -20,7 +21,12 @@ func (e *GuestError) Error() string {
 	if e.Code == sdk.CodeConfig {
 		return e.Message
 	}
-	return fmt.Sprintf("%s: %s (%s)", e.Call, e.Message, e.Code)
+	first, stack, ok := strings.Cut(e.Message, "\n")
+	s := fmt.Sprintf("%s: %s (%s)", e.Call, first, e.Code)
+	if ok {
+		s += "\n" + stack
+	}
+	return s
 }
 
 // TrapError is a policy's crash.
