@@ -85,7 +85,7 @@ func (c *Catalogue) carrier(ctx context.Context, b *bundle) (session.Carrier, er
 		return process.Open([]string{filepath.Join(folder, b.manifest.Entry)}, process.Options{Dir: folder}), nil
 	}
 	if c.options.Isolate {
-		return isolated.Open(c.options.Self, b.code)
+		return isolated.Open(c.options.Self, b.code, 0)
 	}
 	return wasm.Load(ctx, b.code, wasm.Options{CacheDir: c.options.CacheDir})
 }

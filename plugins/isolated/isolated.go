@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -29,14 +30,15 @@ type Carrier struct {
 
 // Open makes a carrier of a module. program is a command line that ends in a call
 // of [Serve] with the argument that is appended to it. The child reads the very
-// bytes of code: from memory that nobody can change.
-func Open(program []string, code []byte) (*Carrier, error) {
+// bytes of code: from memory that nobody can change. describe is how long the child
+// may take to start and the module to say what it is; 0: 30 seconds.
+func Open(program []string, code []byte, describe time.Duration) (*Carrier, error) {
 	file, err := sealed(code)
 	if err != nil {
 		return nil, fmt.Errorf("handing a module to a child process: %w", err)
 	}
 	path := fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), file.Fd())
-	return &Carrier{process.Open(slices.Concat(program, []string{path}), process.Options{Sandboxed: true}), file}, nil
+	return &Carrier{process.Open(slices.Concat(program, []string{path}), process.Options{Sandboxed: true, Describe: describe}), file}, nil
 }
 
 // sealed is a file in memory with these bytes, for good.

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 
 func open(t *testing.T, code []byte) *isolated.Carrier {
 	t.Helper()
-	c, err := isolated.Open([]string{os.Args[0], "isolated", filepath.Join(t.TempDir(), "cache")}, code)
+	c, err := isolated.Open([]string{os.Args[0], "isolated", filepath.Join(t.TempDir(), "cache")}, code, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

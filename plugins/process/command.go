@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -30,6 +31,7 @@ type command struct {
 	stdout, stderr *os.File // the host's ends
 	ended          chan struct{}
 	state          *os.ProcessState // once ended
+	killed         atomic.Bool      // by Kill
 }
 
 // newCommand prepares a program. go-plugin's own variables are added.
@@ -94,6 +96,7 @@ func (c *command) Kill(context.Context) error {
 	select {
 	case <-c.ended:
 	default:
+		c.killed.Store(true)
 		c.killGroup()
 	}
 	return nil

@@ -92,7 +92,9 @@ func (p *process) startError(err error) error {
 	message := strings.TrimSpace(strings.SplitN(err.Error(), "\n", 2)[0])
 	select {
 	case <-p.command.ended:
-		message = p.command.how()
+		if !p.command.killed.Load() { // for what the message says
+			message = p.command.how()
+		}
 	case <-time.After(200 * time.Millisecond): // it may be about to end
 	}
 	p.close()
@@ -157,15 +159,21 @@ func (p *process) running() bool {
 
 // crash says how a program ended that should have answered.
 func (p *process) crash(call string, err error) error {
+	ended := false
+	select {
+	case <-p.command.ended:
+		ended = true
+	case <-time.After(time.Second): // it may be about to end
+	}
+	// Looked at last: the other side knows of a deadline too, and may be the first to
+	// say so.
 	if cause := p.cause(); cause != nil {
 		return cause
 	}
-	select {
-	case <-p.command.ended:
+	if ended {
 		return &session.TrapError{Call: call, Reason: p.command.how(), Output: p.output.tail()}
-	case <-time.After(time.Second): // it may be about to end
-		return &session.ProtocolError{Message: fmt.Sprintf("%s: %v", call, err)}
 	}
+	return &session.ProtocolError{Message: fmt.Sprintf("%s: %v", call, err)}
 }
 
 // watch kills the program when it takes more memory than it may, until stop is

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"os"
 	"reflect"
 	"runtime"
 	"slices"
@@ -14,13 +15,20 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/upl-host/upl-host/plugins/isolated"
 	"github.com/upl-host/upl-host/plugins/wasm"
 	"github.com/upl-host/upl-host/sdk"
 	"github.com/upl-host/upl-host/sdk/sdktest"
 	"github.com/upl-host/upl-host/sdk/session"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain is the child of isolated modules, too.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == "isolated" {
+		isolated.Serve(os.Args[2], "")
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // data are 2 rows of 3 classes.
 func data() session.Input {
@@ -226,6 +234,53 @@ func TestHostile(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestHostileIsolated runs the same modules in child processes: the errors are those
+// of the sandbox in this process, and the host stays as small.
+func TestHostileIsolated(t *testing.T) {
+	for _, f := range fixtures() {
+		t.Run(f.name, func(t *testing.T) {
+			in := data()
+			if !sameKind(f.want, &session.LimitError{Limit: session.LimitTime}) {
+				in.Limits.Call = time.Minute // what else ends it, ends it first
+			}
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			err := runIsolated(t.Context(), f.code, in)
+			runtime.ReadMemStats(&after)
+			if grown := int64(after.Sys) - int64(before.Sys); grown > 256<<20 {
+				t.Errorf("the host has grown by %d MiB", grown>>20)
+			}
+			if err == nil {
+				t.Fatal("no error")
+			}
+			if f.want != nil && !sameKind(err, f.want) {
+				t.Errorf("%T, not %T: %v", err, f.want, err)
+			}
+			if f.says != "" && !strings.Contains(err.Error(), f.says) && !errors.As(err, new(*session.LimitError)) {
+				t.Errorf("%q does not say %q", err, f.says)
+			}
+		})
+	}
+	if err := runIsolated(t.Context(), guest{}.assemble(), data()); err != nil {
+		t.Errorf("the next module: %v", err)
+	}
+}
+
+// runIsolated runs a module's first policy in a child process.
+func runIsolated(ctx context.Context, code []byte, in session.Input) (err error) {
+	c, err := isolated.Open([]string{os.Args[0], "isolated"}, code, 5*time.Second)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	policies, err := c.Describe(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = session.Select(ctx, policies[0], in, session.On(c, policies[0], in.Limits))
+	return err
 }
 
 // TestSkippedBatches crashes where it is shown a batch, unless it has said that it

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"strings"
 	"syscall"
 
 	"github.com/upl-host/upl-host/sdk"
@@ -133,14 +134,17 @@ func (h *remote) LogEnabled(sdk.Level) bool { return true }
 
 // Log is log.
 func (h *remote) Log(level sdk.Level, text string) error {
-	return h.stream.Send(&PluginMessage{Message: &PluginMessage_Log{Log: &Log{Level: int32(level), Message: text}}})
+	return h.stream.Send(&PluginMessage{Message: &PluginMessage_Log{Log: &Log{Level: int32(level), Message: valid(text)}}})
 }
 
 // Metric is metric.
 func (h *remote) Metric(name string, value float64) error {
-	_, _, err := h.ask(&PluginMessage{Message: &PluginMessage_Metric{Metric: &Metric{Name: name, Value: value}}}, nil)
+	_, _, err := h.ask(&PluginMessage{Message: &PluginMessage_Metric{Metric: &Metric{Name: valid(name), Value: value}}}, nil)
 	return err
 }
+
+// valid is a text that can be sent: the host refuses or replaces what is none anyway.
+func valid(text string) string { return strings.ToValidUTF8(text, "\uFFFD") }
 
 // Random is random.
 func (h *remote) Random(dst []byte) error {

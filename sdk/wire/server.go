@@ -126,10 +126,10 @@ func perform(ctx context.Context, guest session.Guest, call *Call) *Return {
 
 // returned is an error on its way to the host.
 func returned(err error) *Return {
-	r := &Return{Result: int32(sdk.CodeInternal), Message: err.Error(), Fault: faultOf(err)}
+	r := &Return{Result: int32(sdk.CodeInternal), Message: valid(err.Error()), Fault: faultOf(err)}
 	var guest *session.GuestError
 	if errors.As(err, &guest) {
-		r.Result, r.Message = int32(guest.Code), guest.Message
+		r.Result, r.Message = int32(guest.Code), valid(guest.Message)
 	}
 	return r
 }
@@ -141,11 +141,11 @@ func faultOf(err error) *Fault {
 	var protocol *session.ProtocolError
 	switch {
 	case errors.As(err, &limit):
-		return &Fault{Kind: Fault_LIMIT, Limit: limit.Limit, Reason: limit.Detail}
+		return &Fault{Kind: Fault_LIMIT, Limit: limit.Limit, Reason: valid(limit.Detail)}
 	case errors.As(err, &trap):
-		return &Fault{Kind: Fault_TRAP, Call: trap.Call, Reason: trap.Reason, Stack: trap.Stack, Output: trap.Output}
+		return &Fault{Kind: Fault_TRAP, Call: trap.Call, Reason: valid(trap.Reason), Stack: valid(trap.Stack), Output: valid(trap.Output)}
 	case errors.As(err, &protocol):
-		return &Fault{Kind: Fault_PROTOCOL, Reason: protocol.Message}
+		return &Fault{Kind: Fault_PROTOCOL, Reason: valid(protocol.Message)}
 	}
 	return nil
 }
