@@ -267,7 +267,7 @@ func TestPluginFaults(t *testing.T) {
 			})
 		}},
 		{"contract/loads", "margin.wasm", func() { change("margin.wasm", func(code []byte) []byte { return code[:1000] }) }},
-		{"contract/loads", "margin.wasm", func() {
+		{"contract/manifest", "entry margin.wasm is not there", func() {
 			if err := os.Remove(filepath.Join(broken, "margin.wasm")); err != nil {
 				t.Fatal(err)
 			}
