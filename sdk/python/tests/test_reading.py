@@ -81,6 +81,42 @@ def test_csv(tmp_path: Path, text: str, want: object) -> None:
         assert np.array_equal(getattr(got, name), value)
 
 
+def test_several_kinds(tmp_path: Path) -> None:
+    np.savez(
+        tmp_path / "out.npz",
+        hard_rows=[2],
+        hard_classes=[1],
+        hard_weights=[0.875],
+        soft_rows=[1],
+        soft_weights=[0.5],
+        soft_soft=np.array([[0.75, 0.25]], np.float32),
+        drops=[3],
+    )
+    header = "row,kind,weight,classes,p\n"
+    text = header + "2,hard,0.875,1,\n1,soft,0.5,0;1,0.75;0.25\n3,drop,0,,\n"
+    (tmp_path / "out.csv").write_text(text)
+    for name in ("out.npz", "out.csv"):
+        mixed = upl.read(tmp_path / name)
+        assert isinstance(mixed, upl.Mixed)
+        assert mixed.labels is not None and mixed.soft is not None
+        assert mixed.candidates is None
+        assert mixed.labels.rows.tolist() == [2]
+        assert mixed.labels.classes.tolist() == [1]
+        assert mixed.soft.soft.tolist() == [[0.75, 0.25]]
+        assert mixed.drops.tolist() == [3]
+
+
+def test_one_kind_and_drops(tmp_path: Path) -> None:
+    text = "row,kind,weight,classes,p\n4,candidates,1,0;3,\n1,drop,0,,\n"
+    (tmp_path / "out.csv").write_text(text)
+    sets = upl.read(tmp_path / "out.csv")
+    assert isinstance(sets, upl.CandidateSets)
+    assert (sets.classes.tolist(), sets.drops.tolist()) == ([0, 3], [1])
+    (tmp_path / "out.csv").write_text("row,kind,weight,classes,p\n1,other,1,0,\n")
+    with pytest.raises(ValueError, match="no known kind"):
+        upl.read(tmp_path / "out.csv")
+
+
 def test_no_selection(tmp_path: Path) -> None:
     np.savez(tmp_path / "out.npz", p=[1.0])
     with pytest.raises(ValueError, match="no selection: arrays p"):

@@ -26,7 +26,7 @@ from .abi import FLAG_NO_ENTROPY as NO_ENTROPY
 from .abi import ViewKind as View
 from .errors import Error, Unusable
 from .policy import Ensemble, Factory, Plugin, Policy, Selection
-from .reading import CandidateSets, Labels, SoftLabels, read
+from .reading import CandidateSets, Labels, Mixed, SoftLabels, read
 from .rounds import Batch, Round, Setup
 from .views import BatchView, ClassMean, ClassMeans, ClassTopK, Gather, Previous, Table
 
@@ -52,6 +52,7 @@ __all__ = [
     "Gather",
     "Labels",
     "Level",
+    "Mixed",
     "Policy",
     "Previous",
     "Round",

@@ -49,7 +49,17 @@ class CandidateSets:
     drops: np.ndarray = field(default_factory=_no_rows)  #: int64, rows of no use
 
 
-Result = Labels | SoftLabels | CandidateSets
+@dataclass(frozen=True)
+class Mixed:
+    """What a policy gives that emits records of several kinds; None: none of that."""
+
+    labels: Labels | None
+    soft: SoftLabels | None
+    candidates: CandidateSets | None
+    drops: np.ndarray = field(default_factory=_no_rows)  #: int64, rows of no use
+
+
+Result = Labels | SoftLabels | CandidateSets | Mixed
 
 
 def read(path: str | os.PathLike[str]) -> Result:
@@ -79,7 +89,30 @@ _FIELDS: tuple[tuple[type[Result], dict[str, type]], ...] = (
 )
 
 
+#: Before the names of arrays, where a file has several kinds.
+_PREFIXES = ("hard_", "soft_", "candidates_")
+
+
 def _from_arrays(arrays: dict[str, np.ndarray]) -> Result:
+    kinds = [p for p in _PREFIXES if f"{p}rows" in arrays]
+    if kinds:
+        parts = {
+            prefix: _from_arrays(
+                {
+                    name.removeprefix(prefix): values
+                    for name, values in arrays.items()
+                    if name.startswith(prefix)
+                }
+            )
+            for prefix in kinds
+        }
+        known_parts: dict[str, Any] = {
+            "labels": parts.get("hard_"),
+            "soft": parts.get("soft_"),
+            "candidates": parts.get("candidates_"),
+        }
+        drops = np.asarray(arrays.get("drops", _no_rows())).astype(np.int64)
+        return Mixed(**known_parts, drops=drops)
     for result, fields in _FIELDS:
         if fields.keys() <= arrays.keys():
             known: dict[str, Any] = {
@@ -93,6 +126,8 @@ def _from_arrays(arrays: dict[str, np.ndarray]) -> Result:
 
 def _from_csv(lines: Iterable[list[str]]) -> Result:
     header, *cells = lines
+    if header == ["row", "kind", "weight", "classes", "p"]:
+        return _from_kinds(cells)
     columns = list(zip(*cells)) or [()] * len(header)
     arrays: dict[str, Any]
     if header[:2] == ["row", "class"]:
@@ -115,3 +150,39 @@ def _from_csv(lines: Iterable[list[str]]) -> Result:
     else:
         raise ValueError(f"no selection: columns {', '.join(header)}")
     return _from_arrays({name: np.asarray(values) for name, values in arrays.items()})
+
+
+def _from_kinds(cells: list[list[str]]) -> Result:
+    """Reads the columns that say of each row which kind of record it is."""
+    of: dict[str, list[list[str]]] = {
+        kind: [c for c in cells if c[1] == kind]
+        for kind in ("hard", "soft", "candidates", "drop")
+    }
+    if sum(map(len, of.values())) != len(cells):
+        raise ValueError("no selection: a row of no known kind")
+    arrays: dict[str, Any] = {}
+    for prefix, kind in zip(_PREFIXES, ("hard", "soft", "candidates")):
+        records = of[kind]
+        if not records:
+            continue
+        arrays[f"{prefix}rows"] = [int(c[0]) for c in records]
+        arrays[f"{prefix}weights"] = [float(c[2]) for c in records]
+        sets = [[int(x) for x in c[3].split(";")] for c in records]
+        if kind == "soft":
+            soft = np.zeros((len(records), 1 + max(map(max, sets))), np.float32)
+            for row, classes, record in zip(soft, sets, records):
+                row[classes] = [float(x) for x in record[4].split(";")]
+            arrays["soft_soft"] = soft
+            continue
+        arrays[f"{prefix}classes"] = [x for classes in sets for x in classes]
+        if kind == "candidates":
+            arrays["candidates_offsets"] = np.cumsum([0, *map(len, sets)])
+    drops = [int(c[0]) for c in of["drop"]]
+    kinds = [p for p in _PREFIXES if f"{p}rows" in arrays]
+    if len(kinds) == 1:  # one kind is read as itself
+        arrays = {name.removeprefix(kinds[0]): a for name, a in arrays.items()}
+    elif not kinds:
+        arrays = {"rows": [], "classes": [], "weights": []}
+    if drops:
+        arrays["drops"] = drops
+    return _from_arrays({name: np.asarray(a) for name, a in arrays.items()})
