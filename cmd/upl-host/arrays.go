@@ -97,13 +97,14 @@ func (o *arrayOptions) print(cmd *cobra.Command, r *arrays.Report, failed error,
 		return failed
 	}
 	if !o.asJSON || failed != nil {
-		w := cmd.ErrOrStderr()
+		said := make([]string, 0, len(r.Log)+len(r.Metrics))
 		for _, line := range r.Log {
-			fmt.Fprintln(w, line)
+			said = append(said, line.String())
 		}
 		for _, m := range r.Metrics {
-			fmt.Fprintf(w, "%s, round %d: %s = %v\n", m.Plugin, m.Round, m.Name, m.Value)
+			said = append(said, fmt.Sprintf("%s, round %d: %s = %v", m.Plugin, m.Round, m.Name, m.Value))
 		}
+		printSome(cmd.ErrOrStderr(), said)
 	}
 	for _, warning := range r.Warnings {
 		fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s\n", warning)
@@ -115,6 +116,19 @@ func (o *arrayOptions) print(cmd *cobra.Command, r *arrays.Report, failed error,
 		return printJSON(cmd.OutOrStdout(), r)
 	}
 	return table(cmd.OutOrStdout(), r)
+}
+
+// printSome prints the lines of a policy, but for the middle of very many.
+func printSome(w io.Writer, lines []string) {
+	const head, tail = 40, 20
+	for i, line := range lines {
+		if i == head && len(lines) > head+tail {
+			fmt.Fprintf(w, "… %d lines left out\n", len(lines)-head-tail)
+		}
+		if i < head || i >= len(lines)-tail {
+			fmt.Fprintln(w, line)
+		}
+	}
 }
 
 // jsonObject checks a JSON object of the command line.
