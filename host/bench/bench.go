@@ -31,10 +31,19 @@ type ModelSetup struct {
 	// leaves larger than it found it.
 	Make   func(ctx context.Context, architecture, dir string) error
 	Device string // as graphs.Options has it
+	// Peak measures the rate that others are held against; nil: graphs.MatMulPeak.
+	Peak func(context.Context, graphs.Options) (float64, error)
 }
 
 func (s ModelSetup) options() graphs.Options {
 	return graphs.Options{Device: s.Device, Threads: s.Threads}
+}
+
+func (s ModelSetup) peak(ctx context.Context) (float64, error) {
+	if s.Peak != nil {
+		return s.Peak(ctx, s.options())
+	}
+	return graphs.MatMulPeak(ctx, s.options())
 }
 
 // Bounds end a measurement. A first run, which builds what later ones use, is
@@ -63,8 +72,8 @@ type Report struct {
 	ItemsPerSecond float64 `json:"items_per_s"`
 	// GFLOPS are 10^9 useful floating-point operations a second: those that are
 	// needed at least, by Median (graphs.Model.GradientOperations, ImageOperations,
-	// TextOperations); PeakGFLOPS what graphs.MatMulPeak found before or behind the
-	// runs, whichever is more.
+	// TextOperations); PeakGFLOPS what Peak found before or behind the runs, whichever
+	// is more.
 	GFLOPS     float64 `json:"gflops,omitempty"`
 	PeakGFLOPS float64 `json:"peak_gflops,omitempty"`
 	// RSS is the largest resident set while the model was opened and run, in bytes,

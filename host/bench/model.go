@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/upl-host/upl-host/graphs"
 	"github.com/upl-host/upl-host/graphs/export"
 	"github.com/upl-host/upl-host/host/backbone"
 )
@@ -25,7 +24,7 @@ type subject struct {
 // open opens the model, or makes one. The peak comes first: the process's first
 // session decides how many threads TensorFlow has, and it must be one of ours.
 func (s ModelSetup) open(ctx context.Context, benchmark, item string) (_ *subject, err error) {
-	peak, err := graphs.MatMulPeak(ctx, s.options())
+	peak, err := s.peak(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +99,7 @@ func (o *subject) close() error {
 // not always as fast, and a rate is held against its best.
 func (o *subject) finish(ctx context.Context, s ModelSetup) error {
 	o.report.RSS = peakMemory()
-	peak, err := graphs.MatMulPeak(ctx, s.options())
+	peak, err := s.peak(ctx)
 	o.report.PeakGFLOPS = max(o.report.PeakGFLOPS, peak/1e9)
 	return err
 }
