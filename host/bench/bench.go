@@ -79,7 +79,8 @@ type Report struct {
 	// RSS is the largest resident set while the model was opened and run, in bytes,
 	// TensorFlow's library included.
 	RSS int64 `json:"rss_bytes,omitempty"`
-	// EqualWithin is the relative L2 distance of the gradient from the model's own.
+	// EqualWithin is the relative L2 distance of the gradient from the model's own, of
+	// several the largest.
 	EqualWithin *float64 `json:"equal_within,omitempty"`
 	Stages
 }
@@ -92,6 +93,9 @@ type Settings struct {
 	Position      string `json:"position,omitempty"`
 	ClassSpecific bool   `json:"class_specific,omitempty"`
 	Path          Path   `json:"path,omitempty"`
+	Seeds         int    `json:"seeds,omitempty"`        // contexts side by side
+	Memory        int64  `json:"memory_bytes,omitempty"` // what they were bounded by
+	Parts         int    `json:"parts,omitempty"`        // that the classes went in, if several
 	Templates     int    `json:"templates,omitempty"`
 	Skipped       int    `json:"skipped,omitempty"` // pictures that cannot be decoded
 	Rows          int    `json:"rows,omitempty"`
@@ -102,10 +106,10 @@ type Settings struct {
 // Stages are seconds of parts of a run, medians. Decode and Tower are measured
 // alone: in a run they overlap.
 type Stages struct {
-	Decode   float64 `json:"decode_s,omitempty"` // reading, decoding, resizing
-	Tower    float64 `json:"tower_s,omitempty"`  // the image tower over pixels in memory
-	Ensemble float64 `json:"ensemble_s,omitempty"`
-	Select   float64 `json:"select_s,omitempty"`
+	Decode    float64 `json:"decode_s,omitempty"` // reading, decoding, resizing
+	Tower     float64 `json:"tower_s,omitempty"`  // the image tower over pixels in memory
+	Ensemble  float64 `json:"ensemble_s,omitempty"`
+	Selection float64 `json:"select_s,omitempty"`
 	// GBPerSecond are 10^9 bytes of the models' probabilities that are read a
 	// second, of a run: each file once for the ensemble.
 	GBPerSecond float64 `json:"gb_per_s,omitempty"`

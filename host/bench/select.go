@@ -74,7 +74,7 @@ func Select(ctx context.Context, s SelectSetup) (_ *Report, err error) {
 	}
 	r.rate(times, did.Rows, 0)
 	// The first run was not timed.
-	r.Ensemble, r.Stages.Select = ensemble[1:].median(), selection[1:].median()
+	r.Ensemble, r.Selection = ensemble[1:].median(), selection[1:].median()
 	r.GBPerSecond = float64(bytes) / r.Median / 1e9
 	return r, nil
 }

@@ -83,7 +83,7 @@ func TestSelect(t *testing.T) {
 	if d := cmp.Diff(want, r.Settings); d != "" || r.Items != 400 || r.Runs != 2 || r.Threads != 2 || r.Item != "row" {
 		t.Errorf("%s\n%+v", d, r)
 	}
-	if r.Median < r.Min || r.Min <= 0 || r.ItemsPerSecond != 400/r.Median || r.Ensemble <= 0 || r.Stages.Select <= 0 || r.Ensemble+r.Stages.Select > 2*r.Median {
+	if r.Median < r.Min || r.Min <= 0 || r.ItemsPerSecond != 400/r.Median || r.Ensemble <= 0 || r.Selection <= 0 || r.Ensemble+r.Selection > 2*r.Median {
 		t.Errorf("%+v", r)
 	}
 	if bytes := r.GBPerSecond * r.Median * 1e9; bytes < 3*400*10*4 || bytes > 3*(400*10*4+1000) {
@@ -107,20 +107,22 @@ func TestSelectOfFiles(t *testing.T) {
 	s.Bounds.Runs = 1
 	temporary(t)
 	r, err := bench.Select(t.Context(), s)
-	if err != nil || r.Rows != 3 || r.Settings.Classes != 2 || r.Models != 1 || r.Model != "p" || r.Ensemble != 0 {
+	if err != nil || r.Rows != 3 || r.Classes != 2 || r.Models != 1 || r.Model != "p" || r.Ensemble != 0 {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	s.Files = append(s.Files, "nowhere.npy")
 	if _, err := bench.Select(t.Context(), s); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no such file: %v", err)
 	}
-	s.Files, s.Policy = s.Files[:1], "nothing"
-	if _, err := bench.Select(t.Context(), s); err == nil {
-		t.Error("no such policy, and no error")
-	}
+	s.Files = s.Files[:1]
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := bench.Select(ended, s); !errors.Is(err, context.Canceled) {
 		t.Errorf("interrupted: %v", err)
+	}
+	s.Policy = "nothing"
+	var missing *plugins.NotFoundError
+	if _, err := bench.Select(t.Context(), s); !errors.As(err, &missing) {
+		t.Errorf("no such policy: %v", err)
 	}
 }

@@ -88,6 +88,8 @@ func TestPrompt(t *testing.T) {
 		{"padded", bench.Padded, func(s *bench.PromptSetup) { s.Padded, s.Check = true, true }},
 		{"middle", bench.Packed, func(s *bench.PromptSetup) { s.Position, s.Check = "middle", true }},
 		{"class-specific", bench.Packed, func(s *bench.PromptSetup) { s.ClassSpecific, s.Check = true, true }},
+		{"seeds", bench.Packed, func(s *bench.PromptSetup) { s.Seeds, s.Check = 3, true }},
+		{"parts", bench.Packed, func(s *bench.PromptSetup) { s.Memory, s.Check = 20_000, true }},
 		{"unknown tower", bench.Truncated, func(s *bench.PromptSetup) { s.Make = withoutTower }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -97,7 +99,12 @@ func TestPrompt(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := bench.Settings{Classes: 7, Batch: 5, ContextLength: 4, Position: s.Position, ClassSpecific: s.ClassSpecific, Path: c.path}
+			want := bench.Settings{Classes: 7, Batch: 5, ContextLength: 4, Position: s.Position, ClassSpecific: s.ClassSpecific, Path: c.path, Seeds: max(1, s.Seeds), Memory: s.Memory}
+			if s.Memory > 0 {
+				if want.Parts = r.Parts; r.Parts < 2 {
+					t.Errorf("the classes went in %d parts", r.Parts)
+				}
+			}
 			if d := cmp.Diff(want, r.Settings); d != "" {
 				t.Error(d)
 			}
@@ -107,7 +114,7 @@ func TestPrompt(t *testing.T) {
 				}
 				return
 			}
-			checkRates(t, r, 1, operations(t, s))
+			checkRates(t, r, want.Seeds, int64(want.Seeds)*operations(t, s))
 			if r.EqualWithin == nil || !(*r.EqualWithin < 1e-4) {
 				t.Errorf("the gradient is %v from the model's own", r.EqualWithin)
 			}
@@ -150,7 +157,7 @@ func TestPromptKeys(t *testing.T) {
 	}
 	if d := cmp.Diff([]string{
 		"batch", "benchmark", "classes", "context_length", "device", "equal_within", "gflops", "item", "items", "items_per_s",
-		"median_s", "min_s", "model", "path", "peak_gflops", "position", "rss_bytes", "runs", "threads",
+		"median_s", "min_s", "model", "path", "peak_gflops", "position", "rss_bytes", "runs", "seeds", "threads",
 	}, keys(t, r)); d != "" {
 		t.Error(d)
 	}
@@ -168,7 +175,7 @@ func TestText(t *testing.T) {
 	}
 	want := int64(0)
 	withModel(t, func(m *opened) {
-		tokens, err := m.Description.Templates(templates, s.ClassNames)
+		tokens, err := m.Templates(templates, s.ClassNames)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -177,7 +184,7 @@ func TestText(t *testing.T) {
 		}
 	})
 	checkRates(t, r, 21, want)
-	if r.Settings.Classes != 7 || r.Settings.Templates != 3 || r.Item != "text" {
+	if r.Classes != 7 || r.Templates != 3 || r.Item != "text" {
 		t.Errorf("%+v", r)
 	}
 }
