@@ -60,6 +60,7 @@ failed, 4 a limit was exceeded, 5 integrity (hash, grant, corrupt file),
 		newSelectCommand(),
 		newCombineCommand(),
 		newPluginCommand(),
+		newBenchCommand(),
 		newDoctorCommand(),
 	)
 	wrapArguments(root)
