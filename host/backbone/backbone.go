@@ -117,8 +117,8 @@ func (d *Description) Open(options graphs.Options) (*Backbone, error) {
 	return &Backbone{Description: d, Model: model}, nil
 }
 
-// Key names all that decides a picture's features: model, preprocessing, kind of device.
-func (b *Backbone) Key() string {
-	kind, _, _ := strings.Cut(strings.ToLower(b.Device()), ":")
-	return strings.Join([]string{b.Description.Hash, b.Transform.Key(), kind}, "\n")
+// Key names all that decides a picture's features: model, preprocessing, and kind
+// of device, cpu or gpu.
+func (d *Description) Key(device string) string {
+	return strings.Join([]string{d.Hash, d.Transform.Key(), device}, "\n")
 }

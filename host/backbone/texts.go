@@ -48,17 +48,18 @@ func (b *Backbone) encodeTexts(ctx context.Context, tokens graphs.Tokens) (array
 }
 
 // ClassFeatures returns the zero-shot class features [C, D]: the templates'
-// mean, normalised (METHOD.md section 1).
-func (b *Backbone) ClassFeatures(ctx context.Context, templates, classNames []string) (array.Matrix, error) {
-	tokens, err := b.Templates(templates, classNames)
+// mean, normalised (METHOD.md section 1). features gives those of one template's
+// texts, [C, D].
+func (d *Description) ClassFeatures(templates, classNames []string, features func(graphs.Tokens) (array.Matrix, error)) (array.Matrix, error) {
+	tokens, err := d.Templates(templates, classNames)
 	if err != nil {
 		return array.Matrix{}, err
 	}
-	features := make([]array.Matrix, len(tokens))
+	all := make([]array.Matrix, len(tokens))
 	for t := range tokens {
-		if features[t], err = b.Texts(ctx, tokens[t]); err != nil {
-			return array.Matrix{}, fmt.Errorf("encoding template %q with model %s: %w", templates[t], b.Name, err)
+		if all[t], err = features(tokens[t]); err != nil {
+			return array.Matrix{}, fmt.Errorf("encoding template %q with model %s: %w", templates[t], d.Name, err)
 		}
 	}
-	return label.MeanOfTemplates(features), nil
+	return label.MeanOfTemplates(all), nil
 }
