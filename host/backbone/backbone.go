@@ -110,6 +110,7 @@ type Backbone struct {
 
 // Open opens the model. Close frees it.
 func (d *Description) Open(options graphs.Options) (*Backbone, error) {
+	options.Hash = d.Hash
 	model, err := graphs.Open(d.Dir, options)
 	if err != nil {
 		return nil, err
