@@ -40,6 +40,9 @@ type Options struct {
 	// Threads is the number of threads within and between ops; 0 leaves it to
 	// TensorFlow. Results do not depend on it: for that, 1 is taken as 2 within ops.
 	Threads int
+	// Hash is the hash of the model's folder where the caller has just computed it;
+	// empty: Open does.
+	Hash string
 }
 
 // Gradient is what one call of prompt_gradient gives.

@@ -61,7 +61,10 @@ func Open(dir string, options Options) (*Model, error) {
 	}
 	sum := make(chan hashed, 1)
 	go func() { // while the weights load
-		s, err := Hash(dir)
+		s, err := options.Hash, error(nil)
+		if s == "" {
+			s, err = Hash(dir)
+		}
 		sum <- hashed{s, err}
 	}()
 	session, err := openSession(dir, options)
@@ -81,7 +84,8 @@ func (m *Model) Config() Config { return m.config }
 // Dir returns the model's folder.
 func (m *Model) Dir() string { return m.dir }
 
-// Hash returns the SHA-256 of the model's folder as it was when it was opened; see the function Hash.
+// Hash returns the SHA-256 of the model's folder as it was when it was opened, or
+// as Options.Hash has it; see the function Hash.
 func (m *Model) Hash() string { return m.hash }
 
 // Device returns the device that the model runs on: CPU, or GPU:0 and so on.

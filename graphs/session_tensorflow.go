@@ -57,13 +57,7 @@ func openSession(dir string, options Options) (session, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
-	s.on = "CPU"
-	if gpu, ok := firstGPU(convertDevices(devices)); ok {
-		s.on = gpu.Name
-		if choice.number > 0 {
-			s.on = fmt.Sprint("GPU:", choice.number) // the only visible one, which TensorFlow counts from 0
-		}
-	}
+	s.on = choice.name(convertDevices(devices))
 	return s, nil
 }
 

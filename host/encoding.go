@@ -99,8 +99,9 @@ func (r *run) encode(ctx context.Context) (_ []string, err error) {
 	return outputs, nil
 }
 
-// encoders opens all models and their caches. The first model encodes every
-// picture, the others those that get pseudo labels.
+// encoders opens all models' caches, and in the background the models that are
+// needed for certain. The first model encodes every picture, the others those
+// that get pseudo labels.
 func (r *run) encoders(union []int, limits preprocess.Limits) (models []encode.Model, err error) {
 	defer func() {
 		if err != nil {
@@ -109,18 +110,24 @@ func (r *run) encoders(union []int, limits preprocess.Limits) (models []encode.M
 			}
 		}
 	}()
+	device, err := r.deviceKind()
+	if err != nil {
+		return nil, err
+	}
+	if r.config.Learn.Method == methodPrompt {
+		r.towers.begin(0) // it learns, whatever is cached
+	}
 	unlabeled := membership(r.data.Unlabeled)
-	for i := range r.models {
-		b, err := r.model(i)
+	for i, d := range r.models {
+		place := filepath.Join(r.config.Cache.Dir, "features", digest(d.Key(device), fmt.Sprint(limits, r.config.Run.BatchSize))[:32])
+		cache, err := encode.OpenCache(place, d.Config.EmbeddingWidth, r.log)
 		if err != nil {
 			return models, err
 		}
-		place := filepath.Join(r.config.Cache.Dir, "features", digest(b.Key(), fmt.Sprint(limits, r.config.Run.BatchSize))[:32])
-		cache, err := encode.OpenCache(place, b.Description.Config.EmbeddingWidth, r.log)
-		if err != nil {
-			return models, err
+		if cache.Len() == 0 {
+			r.towers.begin(i) // while pictures are decoded
 		}
-		m := encode.Model{Name: b.Name, Tower: b.Model, Transform: b.Transform, Cache: cache}
+		m := encode.Model{Name: d.Name, Tower: tower{r.towers, i}, Transform: d.Transform, Cache: cache}
 		if i > 0 {
 			m.Wants = func(k int) bool { return unlabeled[union[k]] }
 		}

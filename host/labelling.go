@@ -48,15 +48,12 @@ func (r *run) classify(ctx context.Context) ([]string, error) {
 }
 
 func (r *run) classifyWith(ctx context.Context, i int) (_ []string, err error) {
-	b, err := r.model(i)
+	m := r.models[i]
+	classes, err := r.classFeatures(ctx, i)
 	if err != nil {
 		return nil, err
 	}
-	classes, err := b.ClassFeatures(ctx, r.config.Prompt.All(), r.classNames)
-	if err != nil {
-		return nil, err
-	}
-	text, out := textFeaturesName(b.Name), probabilitiesName(b.Name)
+	text, out := textFeaturesName(m.Name), probabilitiesName(m.Name)
 	if err := array.WriteFile(r.folder.Join(text), classes.Array()); err != nil {
 		return nil, err
 	}
@@ -65,7 +62,7 @@ func (r *run) classifyWith(ctx context.Context, i int) (_ []string, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, features.Close()) }()
-	scale := float64(b.Description.Config.LogitScale)
+	scale := float64(m.Config.LogitScale)
 	if err := label.Classify(ctx, r.folder.Join(out), features.Matrix, r.rows(i, r.kept.unlabeled), classes, scale); err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/upl-host/upl-host/graphs"
 	"github.com/upl-host/upl-host/graphs/tokenizer"
@@ -154,10 +155,10 @@ func (p *plan) openPrior() (err error) {
 // describeModels opens the models' folders and tries the class names on their
 // tokenizers: a name that is too long is found now.
 func (p *plan) describeModels() error {
-	for i, m := range p.config.Models {
-		d, err := backbone.Describe(m.Path, m.Name)
-		if err != nil {
-			return fmt.Errorf("models[%d]: %w", i, err)
+	described, errs := p.readModels()
+	for i, d := range described {
+		if errs[i] != nil {
+			return fmt.Errorf("models[%d]: %w", i, errs[i])
 		}
 		if d.Name == ensembleModel {
 			return &UsageError{Err: fmt.Errorf("models: %s is named %q, which the files of the run keep for the models' ensemble: give it another `name`", d.Dir, d.Name)}
@@ -183,6 +184,18 @@ func (p *plan) describeModels() error {
 		return &UsageError{Err: err}
 	}
 	return nil
+}
+
+// readModels reads the models' folders, at once: most of it is hashing.
+func (p *plan) readModels() (described []*backbone.Description, errs []error) {
+	models := p.config.Models
+	described, errs = make([]*backbone.Description, len(models)), make([]error, len(models))
+	var readers sync.WaitGroup
+	for i, m := range models {
+		readers.Go(func() { described[i], errs[i] = backbone.Describe(m.Path, m.Name) })
+	}
+	readers.Wait()
+	return described, errs
 }
 
 // contextLength is L: learn.context_length, or the number of the initial words'

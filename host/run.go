@@ -64,8 +64,9 @@ func Run(ctx context.Context, c *config.Config, options Options) (_ *Summary, er
 	}
 	defer func() { err = errors.Join(err, closeLog()) }()
 
-	r := &run{plan: p, options: options, folder: f, log: log, opened: make([]*backbone.Backbone, len(p.models))}
-	defer func() { err = errors.Join(err, r.closeModels()) }()
+	r := &run{plan: p, options: options, folder: f, log: log}
+	r.towers = newTowers(p.models, graphs.Options{Device: c.Device, Threads: c.Run.Threads}, log)
+	defer func() { err = errors.Join(err, r.towers.close()) }()
 	r.manifest = r.newManifest()
 	for _, note := range r.data.Notes {
 		r.warn("%s", note)
@@ -108,7 +109,7 @@ type run struct {
 	log      *slog.Logger
 	manifest *Manifest
 
-	opened []*backbone.Backbone // by model; nil while not needed
+	towers *towers
 	kept   pictures
 	chain  string // hash of everything that the finished stages put out
 }
@@ -223,28 +224,24 @@ func refuseOther(path string, before, now *config.Config) error {
 	return &UsageError{Err: &OtherConfigurationError{Path: path, Differences: differences}}
 }
 
-// model opens a model where it is not open.
-func (r *run) model(i int) (*backbone.Backbone, error) {
-	if r.opened[i] == nil {
-		b, err := r.models[i].Open(graphs.Options{Device: r.config.Device, Threads: r.config.Run.Threads})
-		if err != nil {
-			return nil, err
-		}
-		r.opened[i] = b
-		r.manifest.Machine.Device = b.Device()
-		r.log.Info("model is open", "model", b.Name, "device", b.Device())
+// deviceKind is cpu or gpu: what the models run on, whether they are open or not.
+func (r *run) deviceKind() (string, error) {
+	device, err := r.towers.device()
+	if err != nil {
+		return "", err
 	}
-	return r.opened[i], nil
+	r.manifest.Machine.Device = device
+	return kind(device), nil
 }
 
-func (r *run) closeModels() error {
-	var errs []error
-	for _, b := range r.opened {
-		if b != nil {
-			errs = append(errs, b.Close())
-		}
+// model opens a model where it is not open.
+func (r *run) model(i int) (*backbone.Backbone, error) {
+	b, err := r.towers.open(i)
+	if err != nil {
+		return nil, err
 	}
-	return errors.Join(errs...)
+	r.manifest.Machine.Device = b.Device()
+	return b, nil
 }
 
 func openLog(f *folder.Folder, level string) (*slog.Logger, func() error, error) {

@@ -90,7 +90,7 @@ type ViewSpec struct {
 	Reserved    [2]uint32 // 0
 }
 
-// Flags of [Dataset]: what the host makes of a selection. Hard labels it takes
+// Flags of [Dataset]: what the host makes of a result. Hard labels it takes
 // always; other kinds are refused with CodeNotSupported where their flag is not set.
 const (
 	TakesSoft       uint32 = 1
@@ -99,6 +99,8 @@ const (
 	// Retrains says that after a round with a selection the host learns from it,
 	// and that the next round has the probabilities of what was learnt.
 	Retrains uint32 = 8
+	// TakesMeans says that an ensemble may be given as a mean of views (EmitMean).
+	TakesMeans uint32 = 16
 )
 
 // Dataset is the size of the data and the state of the run.
@@ -152,10 +154,11 @@ const (
 	EmitCandidates EmitKind = 3 // {u64 row, f32 weight, u32 n} + n u32, n >= 1
 	EmitDrop       EmitKind = 4 // {u64 row}
 	EmitCombined   EmitKind = 5 // {u64 first, u32 rows, u32 classes} + f32[rows*classes]
+	EmitMean       EmitKind = 6 // Share: the ensemble is the mean of these views
 )
 
 // emitNames say what records of a kind are.
-var emitNames = [...]string{"", "hard labels", "soft labels", "candidate sets", "dropped rows", "combined probabilities"}
+var emitNames = [...]string{"", "hard labels", "soft labels", "candidate sets", "dropped rows", "combined probabilities", "shares of a mean"}
 
 // Label is a hard pseudo label: this row is of this class, with this weight in
 // training. A row may have labels of several classes, but each class once.
@@ -165,6 +168,12 @@ type Label struct {
 	Weight   float32 // finite, at least 0; 1 is a whole picture
 	Flags    uint32  // 0
 	Reserved uint32  // 0
+}
+
+// Share is a view of rows that an ensemble is the mean of.
+type Share struct {
+	View   int32   // its handle
+	Weight float32 // finite, above 0
 }
 
 // Emitted is a class of a record of the last selection: one of each hard label,
@@ -189,6 +198,7 @@ const (
 	SizeStats     = 16
 	SizeRanked    = 16
 	SizeLabel     = 24
+	SizeShare     = 8
 	SizeEmitted   = 24
 	SizeHead      = 16 // of EmitSoft, EmitCandidates, EmitCombined
 	SizeDrop      = 8

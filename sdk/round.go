@@ -54,6 +54,26 @@ func (r *Round) Drop(rows ...int) error {
 	return r.emit(EmitDrop, b)
 }
 
+// EmitMean says, called in an ensemble's EndRound, that its result is the mean of
+// views of rows, in their order, by their weights: the host makes it, in float64,
+// and Combine is not called. [Setup.Takes] says whether a host can.
+func (r *Round) EmitMean(parts ...Part) error {
+	shares := make([]Share, len(parts))
+	for i, part := range parts {
+		shares[i] = Share{View: part.View.handle, Weight: part.Weight}
+	}
+	if err := r.host.Emit(EmitMean, bytesOf(shares)); err != nil {
+		return wrap("emitting "+EmitMean.String(), err)
+	}
+	return nil
+}
+
+// Part is a view of rows in a mean: [Setup.OpenRows] opens it.
+type Part struct {
+	View   *View[float32]
+	Weight float32 // finite, above 0
+}
+
 func appendHead(b []byte, row int, weight float32, classes int) []byte {
 	b = binary.LittleEndian.AppendUint64(b, uint64(row))
 	b = binary.LittleEndian.AppendUint32(b, math.Float32bits(weight))

@@ -73,7 +73,7 @@ func floatsOf(o object, name string) []float64 {
 	return out
 }
 
-// Takes says whether the host takes records of a kind from a selection. A policy
+// Takes says whether the host takes records of a kind. A policy
 // whose result is of one that it does not take had better say so in Configure.
 func (s *Setup) Takes(kind EmitKind) bool {
 	switch kind {
@@ -85,6 +85,8 @@ func (s *Setup) Takes(kind EmitKind) bool {
 		return s.Flags&TakesCandidates != 0
 	case EmitDrop:
 		return s.Flags&TakesDrops != 0
+	case EmitMean:
+		return s.Flags&TakesMeans != 0
 	}
 	return false
 }

@@ -11,7 +11,7 @@ type record interface {
 }
 
 // bytesOf is the memory of records, which is their encoding.
-func bytesOf[T record | Label](records []T) []byte {
+func bytesOf[T record | Label | Share](records []T) []byte {
 	if len(records) == 0 {
 		return nil
 	}

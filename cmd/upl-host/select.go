@@ -22,8 +22,9 @@ func newSelectCommand() *cobra.Command {
 		Long: `Select runs a selection policy on arrays of your own: softmax outputs of any
 classifier, rows x classes, as numpy.save writes them (float16, float32 or
 float64, C order). They are read some rows at a time, however many there are.
-With several -p the policy chooses from their mean, or from what --ensemble makes
-of them; that matrix lies, while it is needed, in the folder of the output.
+With several -p the policy chooses from their mean, which is made as it is read, or
+from what --ensemble makes of them; a matrix that is no mean lies, while it is
+needed, in the folder of the output.
 
 OUT.npz has the arrays rows (int64), classes (int32), weights (float32), by row and
 class. Of soft labels: rows, weights, soft (float32 [n, C]); of candidate sets: rows,

@@ -2,6 +2,7 @@ package array
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -94,8 +95,10 @@ func Create(path string, rows, cols int) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{file: f, buffer: bufio.NewWriterSize(f, 1<<20), cols: cols, left: rows}
-	if err := writeHeader(w.buffer, "<f4", []int{rows, cols}); err != nil {
+	w := &Writer{file: f, buffer: bufio.NewWriterSize(f, 1<<18), cols: cols, left: rows}
+	err = writeHeader(w.buffer, "<f4", []int{rows, cols})
+	// With nothing before them in the buffer, many rows at once bypass it.
+	if err = errors.Join(err, w.buffer.Flush()); err != nil {
 		w.Abort()
 		return nil, fmt.Errorf("writing %s: %w", path, err)
 	}

@@ -136,6 +136,7 @@ func (j *Job) makeEnsemble(ctx context.Context, d *data, report *Report) error {
 	}
 	began := time.Now()
 	err = j.run("combine", d, func(in plugins.Input) error {
+		in.Mixed = func(mixed plugins.Probabilities) { d.input.Ensemble = mixed }
 		told, err := ensemble.Combine(ctx, in, combined.write)
 		report.hear(ensemble, told)
 		return err
@@ -144,6 +145,9 @@ func (j *Job) makeEnsemble(ctx context.Context, d *data, report *Report) error {
 		return errors.Join(d.explain(err, ensemble), combined.Close())
 	}
 	report.EnsembleSeconds = time.Since(began).Seconds()
+	if d.input.Ensemble != nil { // it is made as it is read
+		return combined.Close()
+	}
 	d.input.Ensemble = combined
 	return nil
 }

@@ -13,12 +13,16 @@ type meter struct {
 	task progress.Task
 	rows int
 	done atomic.Int64
+	over atomic.Bool // what is read later is another pass's
 }
 
 // watch is probabilities that tell a meter of being read.
 func (m *meter) watch(p plugins.Probabilities) plugins.Probabilities { return watched{p, m} }
 
 func (m *meter) read(first, n int) {
+	if m.over.Load() {
+		return
+	}
 	end := int64(first + n)
 	if first > 0 { // several threads read ahead
 		end = max(end, m.done.Load())
@@ -29,7 +33,10 @@ func (m *meter) read(first, n int) {
 }
 
 // finish is the end of the last pass.
-func (m *meter) finish() { m.task.Set(m.rows) }
+func (m *meter) finish() {
+	m.over.Store(true)
+	m.task.Set(m.rows)
+}
 
 type watched struct {
 	plugins.Probabilities

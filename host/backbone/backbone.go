@@ -4,17 +4,14 @@
 package backbone
 
 import (
-	"context"
 	"fmt"
 	"path/filepath"
 	"strings"
 
 	"github.com/upl-host/upl-host/graphs"
-	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/graphs/preprocess"
 	"github.com/upl-host/upl-host/graphs/tokenizer"
 	"github.com/upl-host/upl-host/host/config"
-	"github.com/upl-host/upl-host/host/label"
 )
 
 // Description is all of a model that can be known without TensorFlow.
@@ -113,6 +110,7 @@ type Backbone struct {
 
 // Open opens the model. Close frees it.
 func (d *Description) Open(options graphs.Options) (*Backbone, error) {
+	options.Hash = d.Hash
 	model, err := graphs.Open(d.Dir, options)
 	if err != nil {
 		return nil, err
@@ -120,45 +118,8 @@ func (d *Description) Open(options graphs.Options) (*Backbone, error) {
 	return &Backbone{Description: d, Model: model}, nil
 }
 
-// textsAtOnce bounds the memory of encoding texts.
-const textsAtOnce = 256
-
-// Texts encodes texts to features [tokens.Rows, D].
-func (b *Backbone) Texts(ctx context.Context, tokens graphs.Tokens) (array.Matrix, error) {
-	var features array.Matrix
-	for first := 0; first < tokens.Rows; first += textsAtOnce {
-		n := min(textsAtOnce, tokens.Rows-first)
-		part, err := b.EncodeText(ctx, graphs.Tokens{
-			Rows: n, Length: tokens.Length, IDs: tokens.IDs[first*tokens.Length : (first+n)*tokens.Length],
-		})
-		if err != nil {
-			return array.Matrix{}, err
-		}
-		features.Cols = part.Cols
-		features.Rows += part.Rows
-		features.Data = append(features.Data, part.Data...)
-	}
-	return features, nil
-}
-
-// ClassFeatures returns the zero-shot class features [C, D]: the templates'
-// mean, normalised (METHOD.md section 1).
-func (b *Backbone) ClassFeatures(ctx context.Context, templates, classNames []string) (array.Matrix, error) {
-	tokens, err := b.Templates(templates, classNames)
-	if err != nil {
-		return array.Matrix{}, err
-	}
-	features := make([]array.Matrix, len(tokens))
-	for t := range tokens {
-		if features[t], err = b.Texts(ctx, tokens[t]); err != nil {
-			return array.Matrix{}, fmt.Errorf("encoding template %q with model %s: %w", templates[t], b.Name, err)
-		}
-	}
-	return label.MeanOfTemplates(features), nil
-}
-
-// Key names all that decides a picture's features: model, preprocessing, kind of device.
-func (b *Backbone) Key() string {
-	kind, _, _ := strings.Cut(strings.ToLower(b.Device()), ":")
-	return strings.Join([]string{b.Description.Hash, b.Transform.Key(), kind}, "\n")
+// Key names all that decides a picture's features: model, preprocessing, and kind
+// of device, cpu or gpu.
+func (d *Description) Key(device string) string {
+	return strings.Join([]string{d.Hash, d.Transform.Key(), device}, "\n")
 }

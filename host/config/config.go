@@ -234,7 +234,7 @@ type Run struct {
 
 // Cache says what is kept across runs.
 type Cache struct {
-	// The folder of the features, keyed by model, preprocessing and picture.
+	// The folder of the features of pictures and texts, keyed by content and model.
 	Dir string `yaml:"dir" path:"file" derived:"upl-host in the user's cache folder" results:"no" example:"~/.cache/upl-host"`
 }
 

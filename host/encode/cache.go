@@ -119,6 +119,13 @@ func (c *Cache) Get(key Key) []float32 {
 	return c.rows[key]
 }
 
+// Len is the number of pictures whose features there are.
+func (c *Cache) Len() int {
+	c.mutex.RLock()
+	defer c.mutex.RUnlock()
+	return len(c.rows)
+}
+
 // Put adds a copy of a picture's features; Flush makes them last. What the
 // cache already has stays as it is.
 func (c *Cache) Put(key Key, features []float32) {

@@ -170,9 +170,8 @@ _Static_assert(offsetof(upl_view_spec, class) == 16, "upl_view_spec.class");
 _Static_assert(offsetof(upl_view_spec, temperature) == 20, "upl_view_spec.temperature");
 _Static_assert(offsetof(upl_view_spec, reserved) == 24, "upl_view_spec.reserved");
 
-/* Flags of upl_dataset: what the host makes of a selection. Hard labels it takes
- * always; other kinds are refused with UPL_CODE_NOT_SUPPORTED where their flag is not
- * set. */
+/* Flags of upl_dataset: what the host makes of a result. Hard labels it takes always;
+ * other kinds are refused with UPL_CODE_NOT_SUPPORTED where their flag is not set. */
 enum {
     UPL_TAKES_SOFT = 1,
     UPL_TAKES_CANDIDATES = 2,
@@ -180,6 +179,9 @@ enum {
     /* UPL_RETRAINS says that after a round with a selection the host learns from it,
      * and that the next round has the probabilities of what was learnt. */
     UPL_RETRAINS = 8,
+    /* UPL_TAKES_MEANS says that an ensemble may be given as a mean of views
+     * (UPL_EMIT_MEAN). */
+    UPL_TAKES_MEANS = 16,
 };
 
 /* upl_dataset is the size of the data and the state of the run. */
@@ -257,6 +259,7 @@ enum upl_emit_kind {
     UPL_EMIT_CANDIDATES = 3, /* {u64 row, f32 weight, u32 n} + n u32, n >= 1 */
     UPL_EMIT_DROP = 4, /* {u64 row} */
     UPL_EMIT_COMBINED = 5, /* {u64 first, u32 rows, u32 classes} + f32[rows*classes] */
+    UPL_EMIT_MEAN = 6, /* upl_share: the ensemble is the mean of these views */
 };
 
 static inline const char *upl_emit_name(int32_t emit) {
@@ -266,6 +269,7 @@ static inline const char *upl_emit_name(int32_t emit) {
     case UPL_EMIT_CANDIDATES: return "candidate sets";
     case UPL_EMIT_DROP: return "dropped rows";
     case UPL_EMIT_COMBINED: return "combined probabilities";
+    case UPL_EMIT_MEAN: return "shares of a mean";
     default: return "";
     }
 }
@@ -286,6 +290,16 @@ _Static_assert(offsetof(upl_label, class) == 8, "upl_label.class");
 _Static_assert(offsetof(upl_label, weight) == 12, "upl_label.weight");
 _Static_assert(offsetof(upl_label, flags) == 16, "upl_label.flags");
 _Static_assert(offsetof(upl_label, reserved) == 20, "upl_label.reserved");
+
+/* upl_share is a view of rows that an ensemble is the mean of. */
+typedef struct upl_share {
+    int32_t view; /* its handle */
+    float weight; /* finite, above 0 */
+} upl_share;
+
+_Static_assert(sizeof(upl_share) == 8, "size of upl_share");
+_Static_assert(offsetof(upl_share, view) == 0, "upl_share.view");
+_Static_assert(offsetof(upl_share, weight) == 4, "upl_share.weight");
 
 /* upl_emitted is a class of a record of the last selection: one of each hard label, one
  * of each class of a soft label or candidate set, one of a dropped row. They are sorted
@@ -315,6 +329,7 @@ enum {
     UPL_SIZE_STATS = 16,
     UPL_SIZE_RANKED = 16,
     UPL_SIZE_LABEL = 24,
+    UPL_SIZE_SHARE = 8,
     UPL_SIZE_EMITTED = 24,
     UPL_SIZE_HEAD = 16, /* of UPL_EMIT_SOFT, UPL_EMIT_CANDIDATES, UPL_EMIT_COMBINED */
     UPL_SIZE_DROP = 8,

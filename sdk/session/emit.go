@@ -18,6 +18,8 @@ func (r *run) Emit(kind sdk.EmitKind, records []byte) error {
 		return r.emitSelection(kind, records)
 	case sdk.EmitCombined:
 		return r.emitCombined(records)
+	case sdk.EmitMean:
+		return r.emitMean(records)
 	}
 	return r.forged("emit kind %d", kind)
 }
@@ -191,5 +193,31 @@ func (r *run) emitCombined(records []byte) error {
 		}
 	}
 	r.combined += int(rows)
+	return nil
+}
+
+// emitMean takes the shares of views that the ensemble is the mean of.
+func (r *run) emitMean(records []byte) error {
+	if r.policy.Kind != sdk.KindEnsemble || r.stage != ending {
+		return refuse(sdk.CodeState, "a mean is emitted by ensembles, in upl_end_round")
+	}
+	if len(records)%sdk.SizeShare != 0 {
+		return r.forged("%d bytes of shares, which have %d each", len(records), sdk.SizeShare)
+	}
+	for ; len(records) > 0; records = records[sdk.SizeShare:] {
+		view := int32(binary.LittleEndian.Uint32(records))
+		weight := math.Float32frombits(binary.LittleEndian.Uint32(records[4:]))
+		switch {
+		case view < 0 || int(view) >= len(r.views):
+			return r.forged("a share of view %d, of %d", view, len(r.views))
+		case r.views[view].spec.Kind != sdk.ViewRows:
+			return r.forged("a share of view %d, which is of %s, not of rows", view, r.views[view].spec.Kind)
+		case !(weight > 0 && weight <= math.MaxFloat32): // NaN is neither
+			return r.forged("a share of weight %v", weight)
+		case len(r.shares) == maxViews:
+			return r.forged("more than %d shares", maxViews)
+		}
+		r.shares = append(r.shares, share{r.views[view].origin, float64(weight)})
+	}
 	return nil
 }

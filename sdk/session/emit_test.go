@@ -280,7 +280,7 @@ func TestRecords(t *testing.T) {
 		"dropped twice":                {emit: []emission{{sdk.EmitDrop, slices.Concat(drop(1), drop(1))}}, says: "row 1 among the dropped rows"},
 		"dropped, short":               {emit: []emission{{sdk.EmitDrop, drop(1)[:7]}}, says: "7 bytes"},
 		"kind 0":                       {emit: []emission{{0, nil}}, says: "kind 0"},
-		"kind 6":                       {emit: []emission{{6, nil}}, says: "kind 6"},
+		"kind 7":                       {emit: []emission{{7, nil}}, says: "kind 7"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := &guest{end: func(h sdk.Host, _ int) (bool, error) {

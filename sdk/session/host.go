@@ -89,6 +89,9 @@ func (r *run) Random(dst []byte) error {
 	return err
 }
 
+// maxViews is how many views may be open at once.
+const maxViews = 256
+
 // OpenView is open_view.
 func (r *run) OpenView(spec sdk.ViewSpec) (int32, error) {
 	if r.stage != configuring && r.stage != beginning {
@@ -97,9 +100,8 @@ func (r *run) OpenView(spec sdk.ViewSpec) (int32, error) {
 	if spec.Size < sdk.SizeViewSpec || spec.Reserved != [2]uint32{} {
 		return 0, refuse(sdk.CodeInvalid, "a view's specification of %d bytes, reserved %v", spec.Size, spec.Reserved)
 	}
-	const most = 256
-	if len(r.views) == most {
-		return 0, refuse(sdk.CodeLimit, "more than %d views", most)
+	if len(r.views) == maxViews {
+		return 0, refuse(sdk.CodeLimit, "more than %d views", maxViews)
 	}
 	v, err := r.newView(spec)
 	if err != nil {

@@ -58,6 +58,10 @@ type Input struct {
 	// rounds see the same.
 	NextRound func(ctx context.Context, selection Selection) (Learnt, error)
 
+	// Mixed gets the result of an ensemble policy where it is a mean of views: rows
+	// that are made of the models' as they are read. nil: they are emitted as others.
+	Mixed func(Probabilities)
+
 	MaxRounds int // 0: 100
 	Limits    Limits
 	BatchRows int // rows of a batch; 0: about a MiB of probabilities

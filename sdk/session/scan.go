@@ -26,25 +26,6 @@ type top struct {
 
 func (t top) margin() float32 { return t.p - t.second }
 
-// scan finds the first class of a row; of equals the lowest.
-func scan(row []float32) top {
-	t := top{p: row[0]}
-	if len(row) == 1 {
-		return t
-	}
-	first, second, class := row[0], float32(-1), 0
-	for c, p := range row[1:] {
-		if p > second { // seldom, after the first few
-			if p > first {
-				first, second, class = p, first, c+1
-			} else {
-				second = p
-			}
-		}
-	}
-	return top{uint32(class), first, second}
-}
-
 // maxExcess is how far from 1 the sum of a row may be that came from elsewhere, or
 // was combined of such rows: half-precision dumps of softmax outputs stay below it.
 const maxExcess = 1e-2
@@ -54,20 +35,8 @@ const maxEmittedExcess = 1e-3
 
 // checkRow says why a row cannot be probabilities; "" where it can.
 func checkRow(row []float32, tolerance float64) string {
-	// Four sums, for speed: whichever the rounding, a fault shows in the total.
-	var a, b, c, d float32
-	var signs uint32
-	i := 0
-	for ; i+4 <= len(row); i += 4 {
-		w, x, y, z := row[i], row[i+1], row[i+2], row[i+3]
-		a, b, c, d = a+w, b+x, c+y, d+z
-		signs |= math.Float32bits(w) | math.Float32bits(x) | math.Float32bits(y) | math.Float32bits(z)
-	}
-	for ; i < len(row); i++ {
-		a += row[i]
-		signs |= math.Float32bits(row[i])
-	}
-	sum := float64(a) + float64(b) + float64(c) + float64(d)
+	total, signs := sumRow(row)
+	sum := float64(total)
 	if math.Abs(sum-1) <= tolerance && signs>>31 == 0 {
 		return ""
 	}

@@ -68,14 +68,22 @@ func Select(ctx context.Context, policy Description, in Input, start Start) (Sel
 }
 
 // Combine runs an ensemble policy; emit gets its rows in order, a batch at a
-// time, in memory that it must not keep.
+// time, in memory that it must not keep. Of an ensemble that in.Mixed gets, it
+// gets none.
 func Combine(ctx context.Context, policy Description, in Input, emit func(first int, rows []float32) error, start Start) (Record, error) {
 	r, err := newRun(&policy, &in, sdk.KindEnsemble)
 	if err != nil {
 		return Record{}, err
 	}
 	if err = r.rounds(ctx, start); err == nil {
-		err = r.combine(ctx, emit)
+		switch {
+		case len(r.shares) == 0:
+			err = r.combine(ctx, emit)
+		case in.Mixed != nil:
+			in.Mixed(r.mixture())
+		default:
+			err = r.emitMixture(ctx, emit)
+		}
 	}
 	r.close()
 	return r.record, err
@@ -131,6 +139,7 @@ type run struct {
 	emission emission  // of the round
 	previous previous  // of the last round that emitted anything
 	gathered int64     // bytes read by row number in this round
+	shares   []share   // of the mean that an ensemble is, emitted in this round
 	output   []float32 // of the current batch, in an ensemble
 	combined int       // rows of it that were emitted
 	record   Record
@@ -158,6 +167,9 @@ func newRun(policy *Description, in *Input, kind sdk.Kind) (*run, error) {
 		Size: sdk.SizeDataset, Rows: uint64(r.rows), Classes: uint32(r.classes), Models: uint32(len(in.Models)),
 		BatchRows: uint32(in.batchRows(r.classes)), MaxRounds: uint32(maxRounds), Seed: in.Seed,
 		Flags: in.flags(),
+	}
+	if kind == sdk.KindEnsemble {
+		r.dataset.Flags |= sdk.TakesMeans
 	}
 	if dims := in.featureDims(policy); len(dims) > 0 {
 		r.dataset.FeatureDim = uint32(dims[0])
@@ -219,7 +231,7 @@ func (r *run) close() {
 func (r *run) oneRound(ctx context.Context) (another bool, err error) {
 	r.dataset.Round = uint32(r.round)
 	r.reseed()
-	r.emission, r.gathered = emission{}, 0
+	r.emission, r.shares, r.gathered = emission{}, nil, 0
 	r.views = slices.DeleteFunc(r.views, func(v *view) bool { return v.round >= 0 })
 	r.stage = beginning
 	var observes bool

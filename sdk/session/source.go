@@ -1,8 +1,10 @@
 package session
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/upl-host/upl-host/sdk"
 )
@@ -79,31 +81,50 @@ func (p *plan) place(o origin) int {
 	return len(p.needed) - 1
 }
 
+// partElements is what of a source is worked on at once: with those of some models
+// it stays in a core's cache from being read to being looked at.
+const partElements = 1 << 15
+
 // make makes the sources of a batch.
 func (r *run) make(b *batch, p *plan) error {
+	for i, needed := range p.needed {
+		if needed {
+			r.source(b, i)
+		}
+	}
+	step := max(partElements/r.classes, 1)
+	for from := 0; from < b.rows; from += step {
+		if err := r.makePart(b, p, from, min(from+step, b.rows)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// makePart makes some of the batch's rows, counted from its first.
+func (r *run) makePart(b *batch, p *plan, from, to int) error {
 	models := len(r.in.Models)
 	for i, needed := range p.needed {
 		if !needed {
 			continue
 		}
-		s := r.source(b, i)
+		s := b.sources[i]
 		switch {
 		case i > models:
 			o := p.tempered[i-models-1]
-			from := b.sources[o.model]
 			logits := make([]float64, r.classes)
-			for row := range b.rows {
-				temper(from.row(row), s.row(row), float64(o.temperature), logits)
+			for row := from; row < to; row++ {
+				temper(b.sources[o.model].row(row), s.row(row), float64(o.temperature), logits)
 			}
 		case i == models && r.in.Ensemble == nil:
-			r.mean(b)
+			r.mean(b, from*r.classes, to*r.classes)
 		default:
-			if err := r.load(i, b); err != nil {
+			if err := r.load(i, b, from, to); err != nil {
 				return err
 			}
 		}
-		if s.tops = s.tops[:0]; p.tops[i] {
-			for row := range b.rows {
+		if p.tops[i] {
+			for row := from; row < to; row++ {
 				s.tops = append(s.tops, scan(s.row(row)))
 			}
 		}
@@ -111,28 +132,34 @@ func (r *run) make(b *batch, p *plan) error {
 	return nil
 }
 
-// source is a batch's i-th, with room for its rows.
-func (r *run) source(b *batch, i int) *source {
-	s := b.sources[i]
-	if s == nil {
-		s = &source{classes: r.classes, rows: make([]float32, int(r.dataset.BatchRows)*r.classes)}
-		b.sources[i] = s
+// source gives a batch's i-th room for its rows.
+func (r *run) source(b *batch, i int) {
+	size := b.rows * r.classes
+	if b.sources[i] == nil {
+		b.sources[i] = &source{classes: r.classes}
 	}
-	s.rows = s.rows[:b.rows*r.classes]
-	return s
+	s := b.sources[i]
+	if cap(s.rows) < size {
+		s.rows = make([]float32, size)
+	}
+	s.rows, s.tops = s.rows[:size], s.tops[:0]
 }
 
-// load reads and checks a model's probabilities, or the ensemble's.
-func (r *run) load(i int, b *batch) error {
-	from := r.in.Ensemble
+// load reads and checks some rows of a model's probabilities, or the ensemble's.
+func (r *run) load(i int, b *batch, from, to int) error {
+	probabilities := r.in.Ensemble
 	if i < len(r.in.Models) {
-		from = r.in.Models[i]
+		probabilities = r.in.Models[i]
 	}
 	s := b.sources[i]
-	if err := from.Read(b.first, b.rows, s.rows); err != nil {
+	if err := probabilities.Read(b.first+from, to-from, s.rows[from*r.classes:to*r.classes]); err != nil {
+		var data *DataError
+		if errors.As(err, &data) {
+			return err // of a model that the ensemble is made of
+		}
 		return fmt.Errorf("reading probabilities of %s: %w", r.in.source(i), err)
 	}
-	for row := range b.rows {
+	for row := from; row < to; row++ {
 		if reason := checkRow(s.row(row), maxExcess); reason != "" {
 			return &DataError{"probabilities", r.in.source(i), b.first + row, reason}
 		}
@@ -140,24 +167,15 @@ func (r *run) load(i int, b *batch) error {
 	return nil
 }
 
-// mean is the ensemble of a policy that has yet to make one: the sum over models
-// in their order, in float64, by their number.
-func (r *run) mean(b *batch) {
+// mean is the ensemble of a policy that has yet to make one, in some elements of a
+// batch: the sum over models in their order, in float64, by their number.
+func (r *run) mean(b *batch, from, to int) {
 	models := len(r.in.Models)
-	out := b.sources[models].rows
-	var sums [1024]float64
-	for from := 0; from < len(out); from += len(sums) {
-		part := out[from:min(from+len(sums), len(out))]
-		clear(sums[:])
-		for m := range models {
-			for i, p := range b.sources[m].rows[from : from+len(part)] {
-				sums[i] += float64(p)
-			}
-		}
-		for i := range part {
-			part[i] = float32(sums[i] / float64(models))
-		}
+	rows := make([][]float32, models)
+	for m := range rows {
+		rows[m] = b.sources[m].rows[from:to]
 	}
+	mix(b.sources[models].rows[from:to], rows, slices.Repeat([]float64{1}, models), float64(models))
 }
 
 // tiny is what a logarithm takes for less: the least normal float32.

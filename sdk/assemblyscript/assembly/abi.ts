@@ -135,7 +135,7 @@ export const OFFSET_VIEW_SPEC_CLASS: usize = 16;
 export const OFFSET_VIEW_SPEC_TEMPERATURE: usize = 20;
 export const OFFSET_VIEW_SPEC_RESERVED: usize = 24;
 
-// Flags of `Dataset`: what the host makes of a selection. Hard labels it takes always;
+// Flags of `Dataset`: what the host makes of a result. Hard labels it takes always;
 // other kinds are refused with `CODE_NOT_SUPPORTED` where their flag is not set.
 
 export const TAKES_SOFT: u32 = 1;
@@ -146,6 +146,8 @@ export const TAKES_DROPS: u32 = 4;
  * the next round has the probabilities of what was learnt.
  */
 export const RETRAINS: u32 = 8;
+/** `TAKES_MEANS` says that an ensemble may be given as a mean of views (`EMIT_MEAN`). */
+export const TAKES_MEANS: u32 = 16;
 
 /** `Dataset` is the size of the data and the state of the run. */
 @unmanaged
@@ -247,6 +249,8 @@ export const EMIT_CANDIDATES: EmitKind = 3;
 export const EMIT_DROP: EmitKind = 4;
 /** `{u64 first, u32 rows, u32 classes} + f32[rows*classes]` */
 export const EMIT_COMBINED: EmitKind = 5;
+/** `Share`: the ensemble is the mean of these views */
+export const EMIT_MEAN: EmitKind = 6;
 
 /** The name, empty where the value has none. */
 export function emitName(value: EmitKind): string {
@@ -256,6 +260,7 @@ export function emitName(value: EmitKind): string {
     case EMIT_CANDIDATES: return "candidate sets";
     case EMIT_DROP: return "dropped rows";
     case EMIT_COMBINED: return "combined probabilities";
+    case EMIT_MEAN: return "shares of a mean";
     default: return "";
   }
 }
@@ -281,6 +286,18 @@ export const OFFSET_LABEL_CLASS: usize = 8;
 export const OFFSET_LABEL_WEIGHT: usize = 12;
 export const OFFSET_LABEL_FLAGS: usize = 16;
 export const OFFSET_LABEL_RESERVED: usize = 20;
+
+/** `Share` is a view of rows that an ensemble is the mean of. */
+@unmanaged
+export class Share {
+  /** its handle */
+  view: i32;
+  /** finite, above 0 */
+  weight: f32;
+}
+
+export const OFFSET_SHARE_VIEW: usize = 0;
+export const OFFSET_SHARE_WEIGHT: usize = 4;
 
 /**
  * `Emitted` is a class of a record of the last selection: one of each hard label, one
@@ -315,6 +332,7 @@ export const SIZE_CANDIDATE: usize = 8;
 export const SIZE_STATS: usize = 16;
 export const SIZE_RANKED: usize = 16;
 export const SIZE_LABEL: usize = 24;
+export const SIZE_SHARE: usize = 8;
 export const SIZE_EMITTED: usize = 24;
 /** of `EMIT_SOFT`, `EMIT_CANDIDATES`, `EMIT_COMBINED` */
 export const SIZE_HEAD: usize = 16;

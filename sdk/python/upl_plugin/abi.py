@@ -111,14 +111,16 @@ ViewSpec = _record(
     ("reserved", "(2,)<u4", 24),  # 0
 )
 
-# Flags of Dataset: what the host makes of a selection. Hard labels it takes always;
-# other kinds are refused with Code.NOT_SUPPORTED where their flag is not set.
+# Flags of Dataset: what the host makes of a result. Hard labels it takes always; other
+# kinds are refused with Code.NOT_SUPPORTED where their flag is not set.
 TAKES_SOFT = 1
 TAKES_CANDIDATES = 2
 TAKES_DROPS = 4
 #: RETRAINS says that after a round with a selection the host learns from it, and that
 #: the next round has the probabilities of what was learnt.
 RETRAINS = 8
+#: TAKES_MEANS says that an ensemble may be given as a mean of views (EmitKind.MEAN).
+TAKES_MEANS = 16
 
 #: Dataset is the size of the data and the state of the run.
 Dataset = _record(
@@ -176,6 +178,7 @@ class EmitKind(IntEnum):
     CANDIDATES = 3  # {u64 row, f32 weight, u32 n} + n u32, n >= 1
     DROP = 4  # {u64 row}
     COMBINED = 5  # {u64 first, u32 rows, u32 classes} + f32[rows*classes]
+    MEAN = 6  # Share: the ensemble is the mean of these views
 
 
 EMIT_NAMES = {
@@ -184,6 +187,7 @@ EMIT_NAMES = {
     EmitKind.CANDIDATES: "candidate sets",
     EmitKind.DROP: "dropped rows",
     EmitKind.COMBINED: "combined probabilities",
+    EmitKind.MEAN: "shares of a mean",
 }
 
 
@@ -196,6 +200,13 @@ Label = _record(
     ("weight", "<f4", 12),  # finite, at least 0; 1 is a whole picture
     ("flags", "<u4", 16),  # 0
     ("reserved", "<u4", 20),  # 0
+)
+
+#: Share is a view of rows that an ensemble is the mean of.
+Share = _record(
+    8,
+    ("view", "<i4", 0),  # its handle
+    ("weight", "<f4", 4),  # finite, above 0
 )
 
 #: Emitted is a class of a record of the last selection: one of each hard label, one of
@@ -219,6 +230,7 @@ SIZE_CANDIDATE = 8
 SIZE_STATS = 16
 SIZE_RANKED = 16
 SIZE_LABEL = 24
+SIZE_SHARE = 8
 SIZE_EMITTED = 24
 SIZE_HEAD = 16  # of EmitKind.SOFT, EmitKind.CANDIDATES, EmitKind.COMBINED
 SIZE_DROP = 8

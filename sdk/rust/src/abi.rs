@@ -121,7 +121,7 @@ pub struct ViewSpec {
 
 const _: () = assert!(core::mem::size_of::<ViewSpec>() == SIZE_VIEW_SPEC);
 
-// Flags of `Dataset`: what the host makes of a selection. Hard labels it takes always;
+// Flags of `Dataset`: what the host makes of a result. Hard labels it takes always;
 // other kinds are refused with `CODE_NOT_SUPPORTED` where their flag is not set.
 
 pub const TAKES_SOFT: u32 = 1;
@@ -130,6 +130,8 @@ pub const TAKES_DROPS: u32 = 4;
 /// `RETRAINS` says that after a round with a selection the host learns from it, and
 /// that the next round has the probabilities of what was learnt.
 pub const RETRAINS: u32 = 8;
+/// `TAKES_MEANS` says that an ensemble may be given as a mean of views (`EMIT_MEAN`).
+pub const TAKES_MEANS: u32 = 16;
 
 /// `Dataset` is the size of the data and the state of the run.
 #[repr(C)]
@@ -216,6 +218,8 @@ pub const EMIT_CANDIDATES: EmitKind = EmitKind(3);
 pub const EMIT_DROP: EmitKind = EmitKind(4);
 /// `{u64 first, u32 rows, u32 classes} + f32[rows*classes]`
 pub const EMIT_COMBINED: EmitKind = EmitKind(5);
+/// `Share`: the ensemble is the mean of these views
+pub const EMIT_MEAN: EmitKind = EmitKind(6);
 
 impl EmitKind {
     /// The name, empty where the value has none.
@@ -226,6 +230,7 @@ impl EmitKind {
             EMIT_CANDIDATES => "candidate sets",
             EMIT_DROP => "dropped rows",
             EMIT_COMBINED => "combined probabilities",
+            EMIT_MEAN => "shares of a mean",
             _ => "",
         }
     }
@@ -247,6 +252,18 @@ pub struct Label {
 }
 
 const _: () = assert!(core::mem::size_of::<Label>() == SIZE_LABEL);
+
+/// `Share` is a view of rows that an ensemble is the mean of.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Share {
+    /// its handle
+    pub view: i32,
+    /// finite, above 0
+    pub weight: f32,
+}
+
+const _: () = assert!(core::mem::size_of::<Share>() == SIZE_SHARE);
 
 /// `Emitted` is a class of a record of the last selection: one of each hard label, one
 /// of each class of a soft label or candidate set, one of a dropped row. They are
@@ -276,6 +293,7 @@ pub const SIZE_CANDIDATE: usize = 8;
 pub const SIZE_STATS: usize = 16;
 pub const SIZE_RANKED: usize = 16;
 pub const SIZE_LABEL: usize = 24;
+pub const SIZE_SHARE: usize = 8;
 pub const SIZE_EMITTED: usize = 24;
 /// of `EMIT_SOFT`, `EMIT_CANDIDATES`, `EMIT_COMBINED`
 pub const SIZE_HEAD: usize = 16;

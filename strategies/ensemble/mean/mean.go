@@ -26,7 +26,7 @@ type mean struct {
 	calibration *calibration.Calibration // nil without
 	all         *sdk.View[float32]       // of the mean, without
 	models      []*sdk.View[float32]     // at their temperatures, with
-	sums        []float64
+	sums        []float64                // of Combine
 }
 
 // Configure opens, without calibration, the view of the mean, which the host
@@ -64,15 +64,27 @@ func (m *mean) BeginRound(r *sdk.Round) error {
 // Observe is a step of the calibration.
 func (m *mean) Observe(b *sdk.Batch) error { return m.calibration.Observe(b) }
 
-// EndRound asks for another step, and for a round to open the views in.
+// EndRound asks for another step, and for a round to open the views in. Then the
+// host makes the mean, where it can.
 func (m *mean) EndRound(r *sdk.Round) (bool, error) {
-	if m.all != nil || m.models != nil {
+	views := m.models
+	if m.all != nil {
+		views = []*sdk.View[float32]{m.all}
+	}
+	if views == nil {
+		return true, m.calibration.EndRound(r)
+	}
+	if !r.Takes(sdk.EmitMean) {
 		return false, nil
 	}
-	return true, m.calibration.EndRound(r)
+	parts := make([]sdk.Part, len(views))
+	for i, view := range views {
+		parts[i] = sdk.Part{View: view, Weight: 1}
+	}
+	return false, r.EmitMean(parts...)
 }
 
-// Combine gives the mean.
+// Combine gives the mean to a host that does not make it.
 func (m *mean) Combine(b *sdk.Batch) error {
 	out := b.Output()
 	if m.all != nil {

@@ -68,15 +68,19 @@ func (p *single) BeginRound(r *sdk.Round) (err error) {
 // Observe is a step of the calibration.
 func (p *single) Observe(b *sdk.Batch) error { return p.calibration.Observe(b) }
 
-// EndRound asks for another step, and for a round to open the view in.
+// EndRound asks for another step, and for a round to open the view in, whose rows
+// the host then takes, bit for bit, where it can.
 func (p *single) EndRound(r *sdk.Round) (bool, error) {
-	if p.rows != nil {
-		return false, nil
+	switch {
+	case p.rows == nil:
+		return true, p.calibration.EndRound(r)
+	case r.Takes(sdk.EmitMean):
+		return false, r.EmitMean(sdk.Part{View: p.rows, Weight: 1})
 	}
-	return true, p.calibration.EndRound(r)
+	return false, nil
 }
 
-// Combine gives the model's rows, without calibration bit for bit.
+// Combine gives the model's rows to a host that does not take them so.
 func (p *single) Combine(b *sdk.Batch) error {
 	return p.rows.ReadInto(b.Output(), b.First, b.Rows)
 }

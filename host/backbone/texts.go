@@ -1,0 +1,65 @@
+package backbone
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/upl-host/upl-host/graphs"
+	"github.com/upl-host/upl-host/graphs/array"
+	"github.com/upl-host/upl-host/graphs/prompt"
+	"github.com/upl-host/upl-host/host/label"
+)
+
+// Texts encodes texts to features [tokens.Rows, D], of length 1. What they all
+// begin with is computed once, where the text tower is known to be CLIP's (see
+// package prompt); encode_text does it elsewhere. Both are equal within 1e-5.
+func (b *Backbone) Texts(ctx context.Context, tokens graphs.Tokens) (array.Matrix, error) {
+	packed, err := b.PackPrompts(tokens, prompt.Limits{})
+	if errors.Is(err, graphs.ErrNotPackable) {
+		return b.encodeTexts(ctx, tokens)
+	}
+	if err != nil {
+		return array.Matrix{}, err
+	}
+	noContext := array.NewMatrix(1, b.Model.Config().TextWidth)
+	return packed.Features(ctx, noContext)
+}
+
+// textsAtOnce bounds the memory of encode_text.
+const textsAtOnce = 256
+
+// encodeTexts encodes texts by the model's own encode_text.
+func (b *Backbone) encodeTexts(ctx context.Context, tokens graphs.Tokens) (array.Matrix, error) {
+	var features array.Matrix
+	for first := 0; first < tokens.Rows; first += textsAtOnce {
+		n := min(textsAtOnce, tokens.Rows-first)
+		part, err := b.EncodeText(ctx, graphs.Tokens{
+			Rows: n, Length: tokens.Length, IDs: tokens.IDs[first*tokens.Length : (first+n)*tokens.Length],
+		})
+		if err != nil {
+			return array.Matrix{}, err
+		}
+		features.Cols = part.Cols
+		features.Rows += part.Rows
+		features.Data = append(features.Data, part.Data...)
+	}
+	return features, nil
+}
+
+// ClassFeatures returns the zero-shot class features [C, D]: the templates'
+// mean, normalised (METHOD.md section 1). features gives those of one template's
+// texts, [C, D].
+func (d *Description) ClassFeatures(templates, classNames []string, features func(graphs.Tokens) (array.Matrix, error)) (array.Matrix, error) {
+	tokens, err := d.Templates(templates, classNames)
+	if err != nil {
+		return array.Matrix{}, err
+	}
+	all := make([]array.Matrix, len(tokens))
+	for t := range tokens {
+		if all[t], err = features(tokens[t]); err != nil {
+			return array.Matrix{}, fmt.Errorf("encoding template %q with model %s: %w", templates[t], d.Name, err)
+		}
+	}
+	return label.MeanOfTemplates(all), nil
+}

@@ -1,0 +1,54 @@
+package host
+
+import (
+	"context"
+	"encoding/binary"
+	"path/filepath"
+
+	"github.com/upl-host/upl-host/graphs"
+	"github.com/upl-host/upl-host/graphs/array"
+	"github.com/upl-host/upl-host/host/encode"
+)
+
+// classFeatures are a model's zero-shot class features. What no run before had to
+// encode, with this model and these classes, opens the model.
+func (r *run) classFeatures(ctx context.Context, i int) (array.Matrix, error) {
+	m := r.models[i]
+	device, err := r.deviceKind()
+	if err != nil {
+		return array.Matrix{}, err
+	}
+	cache, err := encode.OpenTexts(filepath.Join(r.config.Cache.Dir, "texts"), r.log)
+	if err != nil {
+		return array.Matrix{}, err
+	}
+	encoded := 0
+	features, err := m.ClassFeatures(r.config.Prompt.All(), r.classNames, func(tokens graphs.Tokens) (array.Matrix, error) {
+		key := textsKey(m.Hash, device, tokens)
+		if features, there := cache.Get(key, tokens.Rows, m.Config.EmbeddingWidth); there {
+			return features, nil
+		}
+		b, err := r.model(i)
+		if err != nil {
+			return array.Matrix{}, err
+		}
+		features, err := b.Texts(ctx, tokens)
+		if err != nil {
+			return array.Matrix{}, err
+		}
+		encoded++
+		return features, cache.Put(key, features)
+	})
+	r.log.Info("templates encoded", "model", m.Name, "new", encoded, "cached", len(r.config.Prompt.All())-encoded)
+	return features, err
+}
+
+// textsKey names all that decides the features of a list of texts.
+func textsKey(model, device string, tokens graphs.Tokens) string {
+	ids := make([]byte, 0, 4*len(tokens.IDs))
+	for _, id := range tokens.IDs {
+		ids = binary.LittleEndian.AppendUint32(ids, uint32(id))
+	}
+	const letters = 32
+	return digest(model, device, string(binary.AppendUvarint(nil, uint64(tokens.Length))), string(ids))[:letters]
+}
