@@ -30,7 +30,7 @@ class Files(Dataset[torch.Tensor]):
 
 
 def loader(data: Files, batch: int, workers: int, **how: Any) -> Any:
-    """A DataLoader whose processes are forked, as they are on Linux; in a process that was spawned it would spawn them."""
+    """A DataLoader whose processes are forked, as a script's are: from a spawned process it would spawn them."""
     context = "fork" if workers else None
     return DataLoader(data, batch, num_workers=workers, multiprocessing_context=context, **how)
 

