@@ -52,12 +52,12 @@ func (m *Model) GradientOperations(tokens Tokens, batch int) int64 {
 	return tower.GradientOperations(rowsOf(tokens), batch)
 }
 
-func (m *Model) textTower() (prompt.Tower, bool) {
+func (m *Model) textTower() (prompt.Sizes, bool) {
 	t := m.config.TextTower
 	if t == nil {
-		return prompt.Tower{}, false
+		return prompt.Sizes{}, false
 	}
-	return prompt.Tower{
+	return prompt.Sizes{
 		Width: m.config.TextWidth, Layers: t.Layers, MLPWidth: t.MLPWidth, EmbeddingWidth: m.config.EmbeddingWidth,
 	}, true
 }

@@ -34,7 +34,7 @@ func TestOperations(t *testing.T) {
 		if want := a.ImageOperations(); got != want {
 			t.Errorf("%s: a picture takes %d operations, its architecture says %d", name, got, want)
 		}
-		tower := prompt.Tower{Width: a.Text.Width, Layers: a.Text.Layers, MLPWidth: a.Text.MLPWidth, EmbeddingWidth: a.EmbeddingWidth}
+		tower := prompt.Sizes{Width: a.Text.Width, Layers: a.Text.Layers, MLPWidth: a.Text.MLPWidth, EmbeddingWidth: a.EmbeddingWidth}
 		_, tokens := prompts()
 		rows := [][]int32{tokens.Row(0), tokens.Row(1)}
 		if got, want := m.TextOperations(tokens), tower.FeatureOperations(rows); got != want {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 
 	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/graphs/prompt"
@@ -24,14 +26,6 @@ type PackedPrompts struct {
 	ops    Signature
 }
 
-const (
-	// packedBytes bounds what a step holds on to between its way forth and back.
-	packedBytes = 5 << 28
-	// rowFloats is how much of that a row is, in widths of the text tower and
-	// layers: 25 measured on RN50's, 397 and 1000 classes.
-	rowFloats = 26
-)
-
 // PackPrompts lays prompts out for repeated use. Tokens are as EncodePrompt
 // takes them; limits of 0 are chosen by rule. Errors: ErrNotPackable, and
 // ErrContract where upl.json is wrong about the text tower's variables.
@@ -47,10 +41,7 @@ func (m *Model) PackPrompts(tokens Tokens, limits prompt.Limits) (*PackedPrompts
 	for i := range rows {
 		rows[i] = tokens.Row(i)
 	}
-	if limits.ChunkRows == 0 {
-		limits.ChunkRows = packedBytes / (4 * rowFloats * m.config.TextWidth * tower.Layers)
-	}
-	layout, err := prompt.Pack(rows, m.config.TextWidth, limits)
+	layout, err := prompt.Pack(rows, prompt.Tower{Width: m.config.TextWidth, Layers: tower.Layers}, limits)
 	if errors.Is(err, prompt.ErrNoPrefix) {
 		return nil, fmt.Errorf("%w: %w", ErrNotPackable, err)
 	} else if err != nil {
@@ -71,98 +62,147 @@ func (p *PackedPrompts) Features(ctx context.Context, vectors array.Matrix) (arr
 	if err := p.check(vectors); err != nil {
 		return array.Matrix{}, err
 	}
-	features := array.NewMatrix(p.layout.Prompts, p.model.config.EmbeddingWidth)
+	classes, err := p.features(ctx, tensor{shape: []int{1, vectors.Rows, vectors.Cols}, floats: vectors.Data})
+	if err != nil {
+		return array.Matrix{}, err
+	}
+	return p.matrix("class_features", classes, 0, p.layout.Prompts, p.model.config.EmbeddingWidth)
+}
+
+// features are those of each seed's prompts, [S, C, D].
+func (p *PackedPrompts) features(ctx context.Context, vectors tensor) (tensor, error) {
+	seeds, width := vectors.shape[0], p.model.config.EmbeddingWidth
+	classes := tensor{shape: []int{seeds, p.layout.Prompts, width}, floats: make([]float32, seeds*p.layout.Prompts*width)}
 	for _, chunk := range p.layout.Chunks {
 		out, err := p.run(ctx, p.feeds(chunk, vectors), "class_features")
 		if err != nil {
-			return array.Matrix{}, err
+			return tensor{}, err
 		}
-		part, err := p.matrix("class_features", out[0], chunk.Prompts, features.Cols)
-		if err != nil {
-			return array.Matrix{}, err
+		for s := range seeds {
+			part, err := p.matrix("class_features", out[0], s, chunk.Prompts, width)
+			if err != nil {
+				return tensor{}, err
+			}
+			copy(classes.floats[(s*p.layout.Prompts+chunk.First)*width:], part.Data)
 		}
-		copy(features.Slice(chunk.First, chunk.First+chunk.Prompts).Data, part.Data)
 	}
-	return features, nil
+	return classes, nil
 }
 
-// Gradient returns loss, gradient and logits; see Model.PromptGradient. Prompts
-// of several chunks are computed a chunk at a time, twice: the loss needs the
-// features of all classes, and their rows are not kept.
+// classesOf are the classes of a chunk out of [S, C, D].
+func classesOf(all tensor, chunk prompt.Chunk) tensor {
+	seeds, classes, width := all.shape[0], all.shape[1], all.shape[2]
+	part := tensor{shape: []int{seeds, chunk.Prompts, width}}
+	for s := range seeds {
+		from := (s*classes + chunk.First) * width
+		part.floats = append(part.floats, all.floats[from:from+chunk.Prompts*width]...)
+	}
+	return part
+}
+
+// Batch is one context in a step: the seeds that train together have one each.
+type Batch struct {
+	Vectors  array.Matrix // [L, W]
+	Features array.Matrix // [B, D]
+	Targets  array.Matrix // [B, C]
+}
+
+// Gradient returns loss, gradient and logits; see Model.PromptGradient.
 func (p *PackedPrompts) Gradient(ctx context.Context, vectors, features, targets array.Matrix, scale float32) (Gradient, error) {
-	if err := p.check(vectors); err != nil {
+	gradients, err := p.Gradients(ctx, []Batch{{vectors, features, targets}}, scale)
+	if err != nil {
 		return Gradient{}, err
 	}
-	if features.Rows != targets.Rows || targets.Cols != p.layout.Prompts || features.Rows < 1 || features.Cols != p.model.config.EmbeddingWidth {
-		return Gradient{}, fmt.Errorf("packed prompts: features [%d, %d] and targets [%d, %d] for %d classes do not fit together",
-			features.Rows, features.Cols, targets.Rows, targets.Cols, p.layout.Prompts)
+	return gradients[0], nil
+}
+
+// Gradients is Gradient of several contexts side by side, all of the same shapes:
+// their rows make larger, faster products. Prompts of several chunks are computed a
+// chunk at a time, twice: the loss needs the features of all classes, and their
+// rows are not kept.
+func (p *PackedPrompts) Gradients(ctx context.Context, batches []Batch, scale float32) ([]Gradient, error) {
+	if err := p.checkBatches(batches); err != nil {
+		return nil, err
 	}
-	batch := map[string]tensor{"features": fed(features), "targets": fed(targets), "scale": {shape: []int{}, floats: []float32{scale}}}
+	feeds := map[string]tensor{"scale": {shape: []int{}, floats: []float32{scale}}}
+	feeds["features"] = stacked(batches, func(b Batch) array.Matrix { return b.Features })
+	feeds["targets"] = stacked(batches, func(b Batch) array.Matrix { return b.Targets })
 	if len(p.layout.Chunks) > 1 {
-		return p.chunkedGradient(ctx, vectors, batch)
+		return p.chunkedGradients(ctx, batches, feeds)
 	}
-	feeds := p.feeds(p.layout.Chunks[0], vectors)
-	for name, t := range batch {
-		feeds[name] = t
-	}
+	vectors := stacked(batches, func(b Batch) array.Matrix { return b.Vectors })
+	maps.Copy(feeds, p.feeds(p.layout.Chunks[0], vectors))
 	out, err := p.run(ctx, feeds, "loss", "logits", "gradient")
 	if err != nil {
-		return Gradient{}, err
+		return nil, err
 	}
-	g, err := p.loss(out[0], out[1], targets)
-	if err != nil {
-		return Gradient{}, err
-	}
-	g.Gradient, err = p.matrix("gradient", out[2], vectors.Rows, vectors.Cols)
-	return g, err
+	return p.gradients(batches, out[0], out[1], out[2])
 }
 
-func (p *PackedPrompts) chunkedGradient(ctx context.Context, vectors array.Matrix, batch map[string]tensor) (Gradient, error) {
-	classes, err := p.Features(ctx, vectors)
+func (p *PackedPrompts) chunkedGradients(ctx context.Context, batches []Batch, feeds map[string]tensor) ([]Gradient, error) {
+	vectors := stacked(batches, func(b Batch) array.Matrix { return b.Vectors })
+	classes, err := p.features(ctx, vectors)
 	if err != nil {
-		return Gradient{}, err
+		return nil, err
 	}
-	batch["class_features"] = fed(classes)
-	out, err := p.run(ctx, batch, "loss", "logits", "upstream")
+	feeds["class_features"] = classes
+	out, err := p.run(ctx, feeds, "loss", "logits", "upstream")
 	if err != nil {
-		return Gradient{}, err
+		return nil, err
 	}
-	targets := batch["targets"].shape
-	g, err := p.loss(out[0], out[1], array.Matrix{Rows: targets[0], Cols: targets[1]})
-	if err != nil {
-		return Gradient{}, err
-	}
-	upstream, err := p.matrix("upstream", out[2], classes.Rows, classes.Cols)
-	if err != nil {
-		return Gradient{}, err
-	}
-	g.Gradient = array.NewMatrix(vectors.Rows, vectors.Cols)
+	sum := tensor{shape: vectors.shape, floats: make([]float32, len(vectors.floats))}
 	for _, chunk := range p.layout.Chunks {
 		feeds := p.feeds(chunk, vectors)
-		feeds["upstream"] = fed(upstream.Slice(chunk.First, chunk.First+chunk.Prompts))
-		out, err := p.run(ctx, feeds, "gradient")
+		feeds["upstream"] = classesOf(out[2], chunk)
+		part, err := p.run(ctx, feeds, "gradient")
 		if err != nil {
-			return Gradient{}, err
+			return nil, err
 		}
-		part, err := p.matrix("gradient", out[0], vectors.Rows, vectors.Cols)
-		if err != nil {
-			return Gradient{}, err
-		}
-		for i, v := range part.Data {
-			g.Gradient.Data[i] += v
+		for i, v := range part[0].floats {
+			sum.floats[i] += v
 		}
 	}
-	return g, nil
+	return p.gradients(batches, out[0], out[1], sum)
 }
 
-// loss checks loss and logits.
-func (p *PackedPrompts) loss(loss, logits tensor, targets array.Matrix) (Gradient, error) {
-	value := float64(loss.floats[0])
-	if math.IsNaN(value) || math.IsInf(value, 0) {
-		return Gradient{}, fmt.Errorf("packed prompts: the loss is %v", value)
+// gradients checks what came out and splits it by seed.
+func (p *PackedPrompts) gradients(batches []Batch, loss, logits, gradient tensor) ([]Gradient, error) {
+	found := make([]Gradient, len(batches))
+	for s, b := range batches {
+		g := &found[s]
+		if g.Loss = float64(loss.floats[s]); math.IsNaN(g.Loss) || math.IsInf(g.Loss, 0) {
+			return nil, fmt.Errorf("packed prompts: the loss is %v", g.Loss)
+		}
+		var err error
+		if g.Logits, err = p.matrix("logits", logits, s, b.Targets.Rows, b.Targets.Cols); err != nil {
+			return nil, err
+		}
+		if g.Gradient, err = p.matrix("gradient", gradient, s, b.Vectors.Rows, b.Vectors.Cols); err != nil {
+			return nil, err
+		}
 	}
-	matrix, err := p.matrix("logits", logits, targets.Rows, targets.Cols)
-	return Gradient{Loss: value, Logits: matrix}, err
+	return found, nil
+}
+
+func (p *PackedPrompts) checkBatches(batches []Batch) error {
+	if len(batches) == 0 {
+		return errors.New("packed prompts: there is no batch")
+	}
+	first := batches[0]
+	for _, b := range batches {
+		if err := p.check(b.Vectors); err != nil {
+			return err
+		}
+		if b.Features.Rows != b.Targets.Rows || b.Targets.Cols != p.layout.Prompts || b.Features.Rows < 1 || b.Features.Cols != p.model.config.EmbeddingWidth {
+			return fmt.Errorf("packed prompts: features [%d, %d] and targets [%d, %d] for %d classes do not fit together",
+				b.Features.Rows, b.Features.Cols, b.Targets.Rows, b.Targets.Cols, p.layout.Prompts)
+		}
+		if b.Vectors.Rows != first.Vectors.Rows || b.Features.Rows != first.Features.Rows {
+			return fmt.Errorf("packed prompts: batches of %d and %d pictures, contexts of %d and %d vectors cannot go side by side",
+				first.Features.Rows, b.Features.Rows, first.Vectors.Rows, b.Vectors.Rows)
+		}
+	}
+	return nil
 }
 
 func (p *PackedPrompts) check(vectors array.Matrix) error {
@@ -173,9 +213,11 @@ func (p *PackedPrompts) check(vectors array.Matrix) error {
 	return nil
 }
 
-func (p *PackedPrompts) feeds(c prompt.Chunk, vectors array.Matrix) map[string]tensor {
+// feeds are a chunk's rows for each of the contexts [S, L, W].
+func (p *PackedPrompts) feeds(c prompt.Chunk, vectors tensor) map[string]tensor {
+	c = c.ForSeeds(vectors.shape[0], p.layout.Prefix, vectors.shape[1])
 	return map[string]tensor{
-		"context":   fed(vectors),
+		"context":   vectors,
 		"ids":       {shape: []int{len(c.IDs)}, ints: c.IDs},
 		"positions": {shape: []int{len(c.Positions)}, ints: c.Positions},
 		"owners":    {shape: []int{c.Blocks, c.BlockRows}, ints: c.Owners},
@@ -183,7 +225,18 @@ func (p *PackedPrompts) feeds(c prompt.Chunk, vectors array.Matrix) map[string]t
 	}
 }
 
-func fed(m array.Matrix) tensor { return tensor{shape: []int{m.Rows, m.Cols}, floats: m.Data} }
+// stacked are matrices of one shape as a tensor of rank 3.
+func stacked(batches []Batch, of func(Batch) array.Matrix) tensor {
+	first := of(batches[0])
+	t := tensor{shape: []int{len(batches), first.Rows, first.Cols}, floats: first.Data}
+	for i, b := range batches[1:] {
+		if i == 0 {
+			t.floats = slices.Clone(t.floats)
+		}
+		t.floats = append(t.floats, of(b).Data...)
+	}
+	return t
+}
 
 func (p *PackedPrompts) run(ctx context.Context, feeds map[string]tensor, outputs ...string) ([]tensor, error) {
 	if err := ctx.Err(); err != nil {
@@ -196,6 +249,11 @@ func (p *PackedPrompts) run(ctx context.Context, feeds map[string]tensor, output
 	return out, nil
 }
 
-func (p *PackedPrompts) matrix(name string, t tensor, rows, cols int) (array.Matrix, error) {
+// matrix is a seed's out of [S, rows, cols].
+func (p *PackedPrompts) matrix(name string, t tensor, seed, rows, cols int) (array.Matrix, error) {
+	if len(t.shape) == 3 {
+		size := t.shape[1] * t.shape[2]
+		t = tensor{shape: t.shape[1:], floats: t.floats[seed*size : (seed+1)*size]}
+	}
 	return p.model.matrix("packed prompts", name, t, rows, cols)
 }

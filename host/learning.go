@@ -81,7 +81,7 @@ func (r *run) learnContexts(ctx context.Context, prompts *learn.ClassPrompts) ([
 	if err != nil {
 		return nil, err
 	}
-	settings, display := r.settings(), r.options.Display
+	settings, display := r.settings(prompts), r.options.Display
 	task := display.Start("learn", learn.NewPlan(settings, max(1, data.Features.Rows)).Steps(), "steps")
 	defer task.End()
 	return learn.Run(ctx, learn.Job{
@@ -91,7 +91,7 @@ func (r *run) learnContexts(ctx context.Context, prompts *learn.ClassPrompts) ([
 			OnPlan: func(p learn.Plan) {
 				display.Say("learn: %s", p)
 				task.Set(p.Done)
-				r.log.Info("learning", "plan", p.String())
+				r.log.Info("learning", append([]any{"plan", p.String(), "seeds_together", settings.Together}, prompts.Packing()...)...)
 			},
 			OnStep: func(s learn.Step) { task.Set(s.Done) },
 			OnEpoch: func(seed uint64, e learn.Epoch) {
@@ -102,7 +102,7 @@ func (r *run) learnContexts(ctx context.Context, prompts *learn.ClassPrompts) ([
 	})
 }
 
-func (r *run) settings() learn.Settings {
+func (r *run) settings(prompts *learn.ClassPrompts) learn.Settings {
 	c := r.config.Learn
 	settings := learn.DefaultSettings()
 	settings.Seeds = c.Seeds
@@ -110,6 +110,9 @@ func (r *run) settings() learn.Settings {
 	settings.LearningRate, settings.Momentum, settings.WeightDecay = c.LearningRate, c.Momentum, c.WeightDecay
 	settings.WarmupEpochs, settings.WarmupRate = c.WarmupEpochs, c.WarmupLearningRate
 	settings.CheckpointEvery = saveEvery
+	if settings.Together = c.Together; c.Together == 0 {
+		settings.Together = prompts.Together(len(c.Seeds))
+	}
 	return settings
 }
 
@@ -122,7 +125,7 @@ func (r *run) classPrompts(ctx context.Context) (*learn.ClassPrompts, error) {
 	c := r.config.Learn
 	shape := learn.Shape{
 		Length: c.ContextLength, Position: tokenizer.Position(c.ClassTokenPosition),
-		ClassSpecific: c.ClassSpecific, InitialWords: c.InitialWords,
+		ClassSpecific: c.ClassSpecific, InitialWords: c.InitialWords, Memory: int64(c.Memory),
 	}
 	if c.InitialWords != "" {
 		shape.Length = 0 // as many as the words have tokens, as in CoOp

@@ -160,6 +160,8 @@ func measured(r *bench.Report) string {
 	add(s.ClassSpecific, "a context a class")
 	add(s.Position != "", "name at the %s", s.Position)
 	add(s.Path != "", "%s", s.Path)
+	add(s.Seeds > 1, "%d contexts side by side", s.Seeds)
+	add(s.Parts > 1, "in %d parts", s.Parts)
 	add(s.Skipped > 0, "%s left out that cannot be decoded", plural(s.Skipped, "picture"))
 	return strings.Join(parts, ", ")
 }
@@ -170,7 +172,7 @@ func appendStages(t table.Writer, r *bench.Report) {
 		name    string
 		seconds float64
 	}{
-		{"decoding alone", r.Decode}, {"the tower alone", r.Tower}, {"ensemble", r.Ensemble}, {"selection", r.Stages.Select},
+		{"decoding alone", r.Decode}, {"the tower alone", r.Tower}, {"ensemble", r.Ensemble}, {"selection", r.Selection},
 	} {
 		if stage.seconds > 0 {
 			parts = append(parts, fmt.Sprintf("%s %.3g s", stage.name, stage.seconds))

@@ -71,6 +71,7 @@ func newBenchPromptCommand() *cobra.Command {
 	var o benchModelOptions
 	var classes classOptions
 	var s bench.PromptSetup
+	var memory string
 	cmd := &cobra.Command{
 		Use:   "prompt",
 		Short: "Measure a step of prompt learning, forward and backward",
@@ -84,6 +85,8 @@ func newBenchPromptCommand() *cobra.Command {
 	flags.IntVar(&s.ContextLength, "context-length", 16, "vectors of the context")
 	flags.StringVar(&s.Position, "position", "end", "where the class name is: `PLACE` end, middle or front")
 	flags.BoolVar(&s.ClassSpecific, "class-specific", false, "a context for each class")
+	flags.IntVar(&s.Seeds, "seeds", 1, "contexts side by side, each with a batch of its own: a run is as many steps")
+	flags.StringVar(&memory, "memory", "", "what a step may hold of the text encoder's rows, a `SIZE` as learn.memory has it")
 	flags.BoolVar(&s.Padded, "padded", false, "the model's own prompt_gradient over padded prompts, as CoOp computes it")
 	flags.BoolVar(&s.Check, "check", false, "compare the gradient with that of the model's own prompt_gradient")
 	o.flags(cmd)
@@ -93,8 +96,15 @@ func newBenchPromptCommand() *cobra.Command {
 		default:
 			return usage("--position %s: want end, middle or front", s.Position)
 		}
-		if err := errors.Join(count("batch", s.Batch, mostPictures), count("context-length", s.ContextLength, maxThreads)); err != nil {
+		if err := errors.Join(count("batch", s.Batch, mostPictures), count("context-length", s.ContextLength, maxThreads), count("seeds", s.Seeds, maxThreads)); err != nil {
 			return err
+		}
+		if memory != "" {
+			size, err := config.ParseSize(memory)
+			if err != nil || size <= 0 {
+				return usage("--memory %s: want a size such as 2GiB", memory)
+			}
+			s.Memory = int64(size)
 		}
 		if s.ClassNames, err = classes.names(cmd); err != nil {
 			return err

@@ -4,7 +4,6 @@ package clip
 
 import (
 	"fmt"
-	"math"
 
 	tf "github.com/wamuir/graft/tensorflow"
 	"github.com/wamuir/graft/tensorflow/op"
@@ -23,12 +22,17 @@ type TextTower struct {
 // AddPacked adds to a model's graph, under a name prefix that is not there yet,
 // the text tower over packed prompts (see package prompt), its loss and its
 // gradient. It adds no weights: handle returns the variable of each by
-// open_clip's name for it. P are the rows of the prefix, R those of prefix and blocks.
+// open_clip's name for it.
 //
-//	in   context [L, W], ids [R], positions [R], owners [G, B], ends [C],
-//	     features [N, D], targets [N, C], scale
-//	out  class_features [C, D], L2-normalised; loss, logits [N, C];
-//	     upstream [C, D], dloss/dclass_features; gradient [L, W]
+// S contexts (seeds) are computed side by side, each with its own prefix of P
+// rows and its own blocks: the rows are S prefixes and then S times G blocks.
+//
+//	in   context [S, L, W], ids [R], positions [R], owners [S*G, B], ends [S*C],
+//	     features [S, N, D], targets [S, N, C], scale
+//	out  class_features [S, C, D], L2-normalised; loss [S], logits [S, N, C];
+//	     upstream [S, C, D], dloss/dclass_features; gradient [S, L, W]
+//
+// An id of -k stands for row k-1 of the context, flattened to [S*L, W].
 //
 // class_features and upstream may be fed as well, so that classes can be
 // computed in parts: the features of each, the loss from all of them, and then
@@ -48,140 +52,89 @@ func AddPacked(model *tf.Graph, prefix string, t TextTower, handle func(name str
 }
 
 func (g *graph) packedGradient() savedmodel.Signature {
+	width, embedding := int64(g.Text.Width), int64(g.EmbeddingWidth)
 	in := tensors{
-		"context":   g.placeholder("context", tf.Float, -1, int64(g.Text.Width)),
+		"context":   g.placeholder("context", tf.Float, -1, -1, width),
 		"ids":       g.placeholder("ids", tf.Int32, -1),
 		"positions": g.placeholder("positions", tf.Int32, -1),
 		"owners":    g.placeholder("owners", tf.Int32, -1, -1),
 		"ends":      g.placeholder("ends", tf.Int32, -1),
-		"features":  g.placeholder("features", tf.Float, -1, int64(g.EmbeddingWidth)),
-		"targets":   g.placeholder("targets", tf.Float, -1, -1),
+		"features":  g.placeholder("features", tf.Float, -1, -1, embedding),
+		"targets":   g.placeholder("targets", tf.Float, -1, -1, -1),
 		"scale":     g.placeholder("scale", tf.Float),
 	}
-	classes := g.result("class_features", g.normalised(g.packedText(in)))
-	loss, logits := g.crossEntropy(classes, in)
+	t := packedTower{graph: g, packing: g.packing(in)}
+	rows, kept := t.forward(in)
+	features := g.project(g.layerNorm(rows, "ln_final"), "text_projection")
+	classes := g.result("class_features", g.perSeed(g.normalised(features), t.seeds))
+	loss, logits := g.batchedCrossEntropy(classes, in)
 	out := tensors{"class_features": classes, "loss": g.result("loss", loss), "logits": g.result("logits", logits)}
 	// In two steps, so that the tensor between them can be fed.
-	through := op.Gradients(g.at("of_loss"), []tf.Output{loss}, []tf.Output{classes})
-	if len(through) != 1 {
+	through, ok := g.derivative("of_loss", loss, classes)
+	if !ok {
 		return savedmodel.Signature{} // the scope keeps the error
 	}
-	out["upstream"] = g.result("upstream", through[0])
-	gradients := op.Gradients(g.at("of_features"), []tf.Output{classes}, []tf.Output{in["context"]}, out["upstream"])
-	if len(gradients) != 1 {
+	out["upstream"] = g.result("upstream", through)
+	gradient, ok := g.derivative("of_features", classes, rows, out["upstream"])
+	if !ok {
 		return savedmodel.Signature{}
 	}
-	out["gradient"] = g.result("gradient", gradients[0])
+	gradient = t.backward(in, kept, rows, gradient)
+	out["gradient"] = g.result("gradient", op.Reshape(g.at("gradients"), gradient, op.Shape(g.at("shape"), in["context"])))
 	in["class_features"], in["upstream"] = classes, out["upstream"]
 	return savedmodel.Signature{Inputs: in, Outputs: out}
 }
 
-// packing is what the layers need to know of a layout.
-type packing struct {
-	prefix tf.Output // P, scalar int32
-	blocks tf.Output // G
-	rows   tf.Output // B
-	own    tf.Output // G*B
-	ends   tf.Output // [C]
-	causal tf.Output // added to the prefix's scores, [P, P]
-	mask   tf.Output // added to the blocks' scores, [G, B, B]
+// derivative is TensorFlow's own gradient of y with respect to x, times upstream.
+func (g *graph) derivative(name string, y, x tf.Output, upstream ...tf.Output) (tf.Output, bool) {
+	found := op.Gradients(g.at(name), []tf.Output{y}, []tf.Output{x}, upstream...)
+	if len(found) != 1 {
+		return tf.Output{}, false
+	}
+	return found[0], true
 }
 
-// packedText is the text tower over packed prompts: [C, D], not normalised.
-func (g *graph) packedText(in tensors) tf.Output {
-	p := g.packing(in)
-	context := in["context"]
-	x := g.add(g.embedding(in["ids"], &context), g.gather(g.read("positional_embedding"), in["positions"]))
-	for i := range g.Text.Layers {
-		name := fmt.Sprintf("transformer.resblocks.%d.", i)
-		x = g.in(fmt.Sprint("block", i)).packedBlock(name, x, p, i == g.Text.Layers-1)
-	}
-	return g.project(g.layerNorm(x, "ln_final"), "text_projection")
+// perSeed splits the rows of x [S*n, width] by seed: [S, n, width].
+func (g *graph) perSeed(x, seeds tf.Output) tf.Output {
+	rest := g.constant(int32(-1))
+	return op.Reshape(g.at("per_seed"), x, g.stack(seeds, rest, g.size(x, 1)))
+}
+
+// batchedCrossEntropy is crossEntropy seed by seed: loss [S], logits [S, N, C].
+func (g *graph) batchedCrossEntropy(classes tf.Output, in tensors) (loss, logits tf.Output) {
+	products := op.BatchMatMulV2(g.at("products"), in["features"], classes, op.BatchMatMulV2AdjY(true))
+	logits = g.mul(products, in["scale"])
+	// TensorFlow's gradient of LogSoftmax is that of a matrix, whatever it gets.
+	shape := op.Shape(g.at("shape"), logits)
+	likelihood := op.LogSoftmax(g.at("log_softmax"), op.Reshape(g.at("matrix"), logits, g.stack(g.constant(int32(-1)), g.size(logits, 2))))
+	likelihood = g.mul(in["targets"], op.Reshape(g.at("per_seed"), likelihood, shape))
+	each := op.Sum(g.at("sum"), likelihood, g.constant([]int32{2}))
+	return op.Neg(g.at("neg"), op.Mean(g.at("mean"), each, g.constant([]int32{1}))), logits
+}
+
+// packing is what the layers need to know of a layout.
+type packing struct {
+	seeds    tf.Output // S, scalar int32
+	prefixes tf.Output // S*P
+	blocks   tf.Output // S*G
+	rows     tf.Output // B
+	own      tf.Output // S*G*B
+	lasts    tf.Output // rows of the end tokens, [S*C]
+	causal   tf.Output // added to a prefix's scores, [P, P]
+	mask     tf.Output // added to the blocks' scores, [S*G, B, B]
 }
 
 func (g *graph) packing(in tensors) packing {
 	g = g.in("packing")
 	owners := in["owners"]
-	p := packing{blocks: g.size(owners, 0), rows: g.size(owners, 1), ends: in["ends"]}
+	p := packing{seeds: g.size(in["context"], 0), blocks: g.size(owners, 0), rows: g.size(owners, 1), lasts: in["ends"]}
 	p.own = g.mul(p.blocks, p.rows)
-	p.prefix = op.Sub(g.at("prefix"), g.size(in["ids"], 0), p.own)
-	p.causal = g.causalMask(p.prefix)
+	p.prefixes = op.Sub(g.at("prefixes"), g.size(in["ids"], 0), p.own)
+	p.causal = g.causalMask(op.Div(g.at("prefix"), p.prefixes, p.seeds))
 	row := op.ExpandDims(g.at("row"), owners, g.constant(int32(2)))
 	column := op.ExpandDims(g.at("column"), owners, g.constant(int32(1)))
 	// The incompatible shapes of NotEqual would be a result, not an error.
 	foreign := op.NotEqual(g.at("foreign"), row, column, op.NotEqualIncompatibleShapeError(true))
 	p.mask = g.add(g.scaled(op.Cast(g.at("cast"), foreign, tf.Float), masked), g.causalMask(p.rows))
 	return p
-}
-
-// packedBlock is one residual block over the rows of prefix and blocks. Behind
-// the last attention only the end tokens go on.
-func (g *graph) packedBlock(name string, x tf.Output, p packing, last bool) tf.Output {
-	attended := g.in("attention").packedAttention(name+"attn.", g.layerNorm(x, name+"ln_1"), p, last)
-	if last {
-		ends := g.add(p.prefix, p.ends)
-		x, attended = g.gather(x, ends), g.gather(attended, p.ends)
-	}
-	x = g.add(x, g.linear(attended, name+"attn.out_proj.weight", name+"attn.out_proj.bias"))
-	return g.mlp(name, x)
-}
-
-// heads are queries, keys and values, each [heads, rows, W/heads].
-type heads struct{ q, k, v tf.Output }
-
-// packedAttention returns the heads' values, concatenated, before the output
-// projection: of all rows, [R, W]; in the last block of the blocks' rows alone, [G*B, W].
-func (g *graph) packedAttention(name string, x tf.Output, p packing, last bool) tf.Output {
-	width := g.Text.Width
-	qkv := g.linear(x, name+"in_proj_weight", name+"in_proj_bias")
-	prefix := g.in("prefix").heads(qkv, g.constant(int32(0)), p.prefix)
-	own := g.in("own").heads(qkv, p.prefix, p.own)
-	values := g.merge(g.in("own").blockAttention(own, prefix, p))
-	if last {
-		return values
-	}
-	shared := g.in("prefix").attention(prefix.q, prefix.k, prefix.v, width/g.Text.Heads, p.causal)
-	return op.ConcatV2(g.at("rows"), []tf.Output{g.merge(shared), values}, g.constant(int32(0)))
-}
-
-// heads splits some rows of qkv [R, 3W].
-func (g *graph) heads(qkv, from, rows tf.Output) heads {
-	count, width := int32(g.Text.Heads), int32(g.Text.Width)
-	begin, size := g.stack(from, g.constant(int32(0))), g.stack(rows, g.constant(3*width))
-	some := op.Slice(g.at("slice"), qkv, begin, size)
-	parts := op.Unpack(g.at("unpack"), g.transpose(g.reshape(some, -1, 3, count, width/count), 1, 2, 0, 3), 3)
-	if len(parts) != 3 {
-		return heads{} // the scope keeps the error
-	}
-	return heads{parts[0], parts[1], parts[2]}
-}
-
-// merge lays heads [heads, rows, W/heads] side by side, [rows, W].
-func (g *graph) merge(values tf.Output) tf.Output {
-	return g.reshape(g.transpose(values, 1, 0, 2), -1, int32(g.Text.Width))
-}
-
-// blockAttention is the attention of the blocks' rows to the prefix, and to what
-// their own prompt has before them: [heads, G*B, W/heads].
-func (g *graph) blockAttention(own, prefix heads, p packing) tf.Output {
-	count, width := g.constant(int32(g.Text.Heads)), g.Text.Width/g.Text.Heads
-	headWidth := g.constant(int32(width))
-	inBlocks := func(x, columns tf.Output) tf.Output {
-		return op.Reshape(g.at("blocks"), x, g.stack(count, p.blocks, p.rows, columns))
-	}
-	inRows := func(x, columns tf.Output) tf.Output {
-		return op.Reshape(g.at("rows"), x, g.stack(count, p.own, columns))
-	}
-	q := g.scaled(own.q, float32(1/math.Sqrt(float64(width))))
-	toPrefix := op.BatchMatMulV2(g.at("scores"), q, prefix.k, op.BatchMatMulV2AdjY(true))
-	toOwn := op.BatchMatMulV2(g.at("scores"), inBlocks(q, headWidth), inBlocks(own.k, headWidth), op.BatchMatMulV2AdjY(true))
-	scores := op.ConcatV2(g.at("keys"), []tf.Output{toPrefix, inRows(g.add(toOwn, p.mask), p.rows)}, g.constant(int32(2)))
-	weights := op.Softmax(g.at("softmax"), scores)
-	part := func(from, columns tf.Output) tf.Output {
-		zero := g.constant(int32(0))
-		return op.Slice(g.at("part"), weights, g.stack(zero, zero, from), g.stack(count, p.own, columns))
-	}
-	ofPrefix := op.BatchMatMulV2(g.at("values"), part(g.constant(int32(0)), p.prefix), prefix.v)
-	ofOwn := op.BatchMatMulV2(g.at("values"), inBlocks(part(p.prefix, p.rows), p.rows), inBlocks(own.v, headWidth))
-	return g.add(ofPrefix, inRows(ofOwn, headWidth))
 }

@@ -32,10 +32,11 @@ var ErrNoPrefix = errors.New("the prompts have no token in common at their begin
 
 // Layout is a set of prompts, packed. It is not to be changed.
 type Layout struct {
-	Prompts int
-	Prefix  int // rows that all prompts share, at least 1
-	Vectors int // context vectors that the prompts name
-	Chunks  []Chunk
+	Prompts   int
+	Prefix    int // rows that all prompts share, at least 1
+	Vectors   int // context vectors that the prompts name
+	ChunkRows int // the most rows that a chunk may have
+	Chunks    []Chunk
 }
 
 // Chunk is some consecutive prompts, packed into blocks. Its rows are the prefix
@@ -57,26 +58,50 @@ type Chunk struct {
 // Nobody owns the rows in the tail of a block.
 const Nobody = -1
 
+// Tower is what a layout has to know of the text tower that it is for.
+type Tower struct{ Width, Layers int }
+
 // Limits bound a layout.
 type Limits struct {
 	// BlockRows is B; a prompt with more rows of its own makes all blocks as large.
 	// 0: what takes the fewest operations.
 	BlockRows int
+	// Memory bounds what a step holds on to between its way forth and back, in
+	// bytes; 0: DefaultMemory. The runtime, the weights and the batch come on top.
+	Memory int64
 	// ChunkRows bounds the rows of a chunk, the prefix and the tails of blocks not
-	// counted, and so the memory that a step takes; a chunk has one prompt at least.
-	// 0: one chunk.
+	// counted; a chunk has one prompt at least. 0: as many as Memory has room for.
 	ChunkRows int
 }
 
+const (
+	// DefaultMemory has room for about 1000 classes of CLIP's smaller text towers.
+	DefaultMemory = 2 << 30
+	// rowFloats is what a step holds on to of a row, in widths of the tower and
+	// layers: 10 by count (keptBlock of package clip), 11 measured on 512 x 12 x 8.
+	rowFloats = 12
+)
+
+func (l Limits) chunkRows(t Tower) int {
+	if l.ChunkRows > 0 {
+		return l.ChunkRows
+	}
+	memory := l.Memory
+	if memory <= 0 {
+		memory = DefaultMemory
+	}
+	return int(max(1, memory/(4*rowFloats*int64(t.Width)*int64(t.Layers))))
+}
+
 // Pack lays prompts out: rows of token ids from start token to end token, which
-// is the largest id of its row; what follows it is left out. They are for a
-// tower of the given width. Errors: ErrNoPrefix, and prompts without ids.
-func Pack(prompts [][]int32, width int, limits Limits) (Layout, error) {
+// is the largest id of its row; what follows it is left out. Errors: ErrNoPrefix,
+// and prompts without ids.
+func Pack(prompts [][]int32, tower Tower, limits Limits) (Layout, error) {
 	if len(prompts) == 0 {
 		return Layout{}, errors.New("packing prompts: there are none")
 	}
 	texts := make([][]int32, len(prompts))
-	layout := Layout{Prompts: len(prompts)}
+	layout := Layout{Prompts: len(prompts), ChunkRows: limits.chunkRows(tower)}
 	for i, ids := range prompts {
 		if len(ids) == 0 {
 			return Layout{}, fmt.Errorf("packing prompts: prompt %d has no tokens", i)
@@ -88,12 +113,9 @@ func Pack(prompts [][]int32, width int, limits Limits) (Layout, error) {
 	if layout.Prefix == 0 {
 		return Layout{}, ErrNoPrefix
 	}
-	blockRows := layout.blockRows(texts, width, limits.BlockRows)
-	if limits.ChunkRows == 0 {
-		limits.ChunkRows = math.MaxInt
-	}
+	blockRows := layout.blockRows(texts, tower.Width, limits.BlockRows)
 	for first := 0; first < len(texts); {
-		chunk := layout.chunk(texts, first, blockRows, max(limits.ChunkRows, blockRows))
+		chunk := layout.chunk(texts, first, blockRows, max(layout.ChunkRows, blockRows))
 		layout.Chunks = append(layout.Chunks, chunk)
 		first += chunk.Prompts
 	}

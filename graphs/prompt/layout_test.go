@@ -11,7 +11,7 @@ import (
 	"github.com/upl-host/upl-host/graphs/prompt"
 )
 
-const width = 512
+var tower = prompt.Tower{Width: 512, Layers: 12}
 
 func TestPack(t *testing.T) {
 	const start, stop, end = 90, 80, 99
@@ -19,11 +19,11 @@ func TestPack(t *testing.T) {
 		{start, -1, -2, 5, stop, end, 0, 0},
 		{start, -1, -2, 6, 7, 8, stop, end},
 		{start, -1, -2, 9, stop, end, 0, 0},
-	}, width, prompt.Limits{BlockRows: 6, ChunkRows: 100})
+	}, tower, prompt.Limits{BlockRows: 6, ChunkRows: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := prompt.Layout{Prompts: 3, Prefix: 3, Vectors: 2, Chunks: []prompt.Chunk{{
+	want := prompt.Layout{Prompts: 3, Prefix: 3, Vectors: 2, ChunkRows: 100, Chunks: []prompt.Chunk{{
 		First: 0, Prompts: 3, Blocks: 2, BlockRows: 6,
 		IDs: []int32{
 			start, -1, -2,
@@ -40,6 +40,59 @@ func TestPack(t *testing.T) {
 	}}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
+	}
+	two := prompt.Chunk{
+		First: 0, Prompts: 6, Blocks: 4, BlockRows: 6,
+		IDs: []int32{
+			start, -1, -2, start, -4, -5,
+			6, 7, 8, stop, end, 0, 5, stop, end, 9, stop, end,
+			6, 7, 8, stop, end, 0, 5, stop, end, 9, stop, end,
+		},
+		Positions: slices.Concat([]int32{0, 1, 2, 0, 1, 2}, slices.Repeat([]int32{3, 4, 5, 6, 7, 0, 3, 4, 5, 3, 4, 5}, 2)),
+		Owners:    slices.Repeat([]int32{1, 1, 1, 1, 1, prompt.Nobody, 0, 0, 0, 2, 2, 2}, 2),
+		Ends:      []int32{8, 4, 11, 20, 16, 23},
+	}
+	if d := cmp.Diff(two, got.Chunks[0].ForSeeds(2, got.Prefix, 3)); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestTogether: seeds go side by side where a step of one is small, in groups
+// alike, and within the memory.
+func TestTogether(t *testing.T) {
+	for _, c := range []struct {
+		rows, limit, seeds, want int
+	}{
+		{200, 1 << 20, 16, 6}, // 6 at most: three groups of 6, 5 and 5
+		{200, 1 << 20, 4, 4},
+		{200, 1 << 20, 7, 4}, // 4 and 3
+		{200, 450, 16, 2},
+		{200, 100, 16, 1},
+		{900, 1 << 20, 16, 1},
+		{10, 1 << 20, 1, 1},
+	} {
+		layout := prompt.Layout{ChunkRows: c.limit, Chunks: []prompt.Chunk{{IDs: make([]int32, c.rows)}}}
+		if got := layout.Together(c.seeds); got != c.want {
+			t.Errorf("%d of %d seeds go together in steps of %d rows, want %d", got, c.seeds, c.rows, c.want)
+		}
+	}
+	chunked := prompt.Layout{ChunkRows: 1 << 20, Chunks: []prompt.Chunk{{IDs: make([]int32, 10)}, {IDs: make([]int32, 10)}}}
+	if got := chunked.Together(16); got != 1 {
+		t.Errorf("%d seeds go together in chunks", got)
+	}
+}
+
+// TestMemory: a chunk has the rows that there is memory for.
+func TestMemory(t *testing.T) {
+	prompts := make([][]int32, 100)
+	for i := range prompts {
+		prompts[i] = []int32{90, -1, int32(i % 80), 80, 99}
+	}
+	for memory, chunks := range map[int64]int{0: 1, 1: 100, 24 << 20: 4, 1 << 40: 1} {
+		layout, err := prompt.Pack(prompts, tower, prompt.Limits{BlockRows: 3, Memory: memory})
+		if err != nil || len(layout.Chunks) != chunks {
+			t.Errorf("%d bytes: %d chunks, want %d (%v)", memory, len(layout.Chunks), chunks, err)
+		}
 	}
 }
 
@@ -59,7 +112,7 @@ func TestBlockRows(t *testing.T) {
 			prompts[i] = append([]int32{90, int32(i)}, slices.Repeat([]int32{5}, c.own-1)...)
 			prompts[i][c.own] = 99
 		}
-		layout, err := prompt.Pack(prompts, width, prompt.Limits{})
+		layout, err := prompt.Pack(prompts, tower, prompt.Limits{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,14 +123,14 @@ func TestBlockRows(t *testing.T) {
 }
 
 func TestPackFaults(t *testing.T) {
-	if _, err := prompt.Pack([][]int32{{1, 9}, {2, 9}}, width, prompt.Limits{}); !errors.Is(err, prompt.ErrNoPrefix) {
+	if _, err := prompt.Pack([][]int32{{1, 9}, {2, 9}}, tower, prompt.Limits{}); !errors.Is(err, prompt.ErrNoPrefix) {
 		t.Errorf("nothing in common: %v", err)
 	}
-	if _, err := prompt.Pack([][]int32{{9}}, width, prompt.Limits{}); !errors.Is(err, prompt.ErrNoPrefix) {
+	if _, err := prompt.Pack([][]int32{{9}}, tower, prompt.Limits{}); !errors.Is(err, prompt.ErrNoPrefix) {
 		t.Errorf("an end token alone: %v", err)
 	}
 	for name, prompts := range map[string][][]int32{"none": nil, "empty": {{1, 9}, {}}} {
-		if _, err := prompt.Pack(prompts, width, prompt.Limits{}); err == nil {
+		if _, err := prompt.Pack(prompts, tower, prompt.Limits{}); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
@@ -95,7 +148,7 @@ func TestAnyLayout(t *testing.T) {
 			prompts[i] = append(slices.Concat(shared, own), end)
 		}
 		limits := prompt.Limits{BlockRows: rapid.IntRange(0, 20).Draw(t, "block"), ChunkRows: rapid.IntRange(0, 60).Draw(t, "chunk")}
-		layout, err := prompt.Pack(prompts, width, limits)
+		layout, err := prompt.Pack(prompts, tower, limits)
 		if err != nil {
 			t.Fatal(err)
 		}

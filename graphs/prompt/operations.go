@@ -2,9 +2,9 @@ package prompt
 
 import "slices"
 
-// Tower is the sizes of a CLIP text tower that its operations are counted from.
-// The number of heads changes nothing: each has its part of the width.
-type Tower struct {
+// Sizes are those of a CLIP text tower that its operations are counted from. The
+// number of heads changes nothing: each has its part of the width.
+type Sizes struct {
 	Width, Layers, MLPWidth int // W, layers, M
 	EmbeddingWidth          int // D
 }
@@ -20,13 +20,13 @@ type Tower struct {
 //	a layer           2 (4 W^2 + 2 W M + 2 s W)
 //	the last layer    2 (2 W^2), its key and value; and of end tokens the rest
 //	an end token      2 W D, the projection
-func (t Tower) FeatureOperations(prompts [][]int32) int64 {
+func (s Sizes) FeatureOperations(prompts [][]int32) int64 {
 	n := int64(0)
 	for _, r := range sharedRows(prompts) {
 		if r.end {
-			n += int64(t.Layers)*t.layer(r) + t.product(t.Width, t.EmbeddingWidth)
+			n += int64(s.Layers)*s.layer(r) + s.product(s.Width, s.EmbeddingWidth)
 		} else {
-			n += int64(t.Layers-1)*t.layer(r) + t.product(t.Width, 2*t.Width)
+			n += int64(s.Layers-1)*s.layer(r) + s.product(s.Width, 2*s.Width)
 		}
 	}
 	return n
@@ -44,46 +44,46 @@ func (t Tower) FeatureOperations(prompts [][]int32) int64 {
 // and, where it reaches the row's input, 2 (3 W^2 + s W) more, its queries, keys
 // and values. A vector reaches its own row's input in the first layer, and behind
 // it all rows that see it. In the last layer only end tokens have a query.
-func (t Tower) GradientOperations(prompts [][]int32, batch int) int64 {
-	n := t.FeatureOperations(prompts) + 2*t.product(batch*len(prompts), t.EmbeddingWidth)
+func (s Sizes) GradientOperations(prompts [][]int32, batch int) int64 {
+	n := s.FeatureOperations(prompts) + 2*s.product(batch*len(prompts), s.EmbeddingWidth)
 	for _, r := range sharedRows(prompts) {
-		for layer := range t.Layers {
-			n += t.back(r, layer == 0, layer == t.Layers-1)
+		for layer := range s.Layers {
+			n += s.back(r, layer == 0, layer == s.Layers-1)
 		}
 		if r.end && r.vectors > 0 {
-			n += t.product(t.Width, t.EmbeddingWidth)
+			n += s.product(s.Width, s.EmbeddingWidth)
 		}
 	}
 	return n
 }
 
 // back counts a row's part of a layer's way back.
-func (t Tower) back(r row, first, last bool) int64 {
+func (s Sizes) back(r row, first, last bool) int64 {
 	input, reached := r.reached > 0, r.reached
 	if first {
 		input, reached = r.isVector, r.vectors
 	}
 	n := int64(0)
 	if input {
-		n += t.product(t.Width, 2*t.Width) // key and value
+		n += s.product(s.Width, 2*s.Width) // key and value
 	}
 	if r.reached == 0 || last && !r.end {
 		return n
 	}
-	n += t.product(t.Width, t.Width+2*t.MLPWidth+r.seen+2*reached)
+	n += s.product(s.Width, s.Width+2*s.MLPWidth+r.seen+2*reached)
 	if input {
-		n += t.product(t.Width, t.Width+r.seen) // query
+		n += s.product(s.Width, s.Width+r.seen) // query
 	}
 	return n
 }
 
 // layer counts a row's way through a layer.
-func (t Tower) layer(r row) int64 {
-	return t.product(t.Width, 4*t.Width+2*t.MLPWidth+2*r.seen)
+func (s Sizes) layer(r row) int64 {
+	return s.product(s.Width, 4*s.Width+2*s.MLPWidth+2*r.seen)
 }
 
 // product counts the operations of a x b multiply-adds.
-func (Tower) product(a, b int) int64 { return 2 * int64(a) * int64(b) }
+func (Sizes) product(a, b int) int64 { return 2 * int64(a) * int64(b) }
 
 // row is a row that has to be computed: a token of a prompt.
 type row struct {

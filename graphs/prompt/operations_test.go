@@ -11,7 +11,7 @@ import (
 
 // TestOperationsByHand counts a tower of two layers on paper.
 func TestOperationsByHand(t *testing.T) {
-	tower := prompt.Tower{Width: 10, Layers: 2, MLPWidth: 30, EmbeddingWidth: 7}
+	tower := prompt.Sizes{Width: 10, Layers: 2, MLPWidth: 30, EmbeddingWidth: 7}
 	// One prompt: start, a vector, end, and padding that costs nothing.
 	prompts := [][]int32{{90, -1, 99, 0, 0}}
 	// The first layer's rows see 1, 2, 3: 3 x (4 x 100 + 2 x 300) + 2 x 10 x (1 + 2 + 3).
@@ -51,7 +51,7 @@ func TestOperationsAgainstAllProducts(t *testing.T) {
 			prompts[i] = append(append([]int32{}, shared...), rapid.SliceOfN(rapid.Int32Range(-3, 3), 0, 5).Draw(t, "own")...)
 			prompts[i] = append(prompts[i], end)
 		}
-		tower := prompt.Tower{
+		tower := prompt.Sizes{
 			Width: rapid.IntRange(1, 9).Draw(t, "width"), Layers: rapid.IntRange(1, 3).Draw(t, "layers"),
 			MLPWidth: rapid.IntRange(1, 9).Draw(t, "mlp"), EmbeddingWidth: rapid.IntRange(1, 9).Draw(t, "embedding"),
 		}
@@ -74,7 +74,7 @@ type node struct {
 
 // countProducts walks back from the end tokens through what they need, and
 // forth from the context vectors through what they reach.
-func countProducts(tower prompt.Tower, prompts [][]int32, batch int) (forward, backward int64) {
+func countProducts(tower prompt.Sizes, prompts [][]int32, batch int) (forward, backward int64) {
 	prefix := 0
 	for !slices.ContainsFunc(prompts, func(p []int32) bool { return prefix >= len(p)-1 || p[prefix] != prompts[0][prefix] }) {
 		prefix++

@@ -187,6 +187,9 @@ const (
 	lossBound      = 1e-5
 	referenceBound = 1e-4
 	ownBound       = 2e-5
+	// Of any prompts: where few pictures and classes leave little of a gradient,
+	// both ways round what is left.
+	anyBound = 2e-4
 )
 
 func relative(got, want float64) float64 { return math.Abs(got/want - 1) }
@@ -329,7 +332,7 @@ func TestDemo(t *testing.T) {
 			t.Errorf("%s: the learned context's class features are %.1e off", name, d)
 		}
 		features, targets := batch(model, rand.New(rand.NewPCG(1, 2)), 32, len(names))
-		compare(t, model, p, prompts, vectors, features, targets)
+		compare(t, model, p, prompts, vectors, features, targets, ownBound)
 	}
 }
 
@@ -366,7 +369,7 @@ type failer interface {
 }
 
 // compare holds a packed gradient to the model's own over padded prompts.
-func compare(t failer, m *graphs.Model, p *graphs.PackedPrompts, prompts graphs.Tokens, vectors, features, targets array.Matrix) {
+func compare(t failer, m *graphs.Model, p *graphs.PackedPrompts, prompts graphs.Tokens, vectors, features, targets array.Matrix, bound float64) {
 	t.Helper()
 	scale := m.Config().LogitScale
 	got, err := p.Gradient(context.Background(), vectors, features, targets, scale)
@@ -377,7 +380,7 @@ func compare(t failer, m *graphs.Model, p *graphs.PackedPrompts, prompts graphs.
 	if err != nil {
 		t.Fatal(err)
 	}
-	if l, d, z := relative(got.Loss, want.Loss), distance(got.Gradient, want.Gradient), distance(got.Logits, want.Logits); l > lossBound || d > ownBound || z > ownBound {
+	if l, d, z := relative(got.Loss, want.Loss), distance(got.Gradient, want.Gradient), distance(got.Logits, want.Logits); l > lossBound || d > bound || z > ownBound {
 		t.Fatalf("from the model's own: the loss %.1e, the gradient %.1e, logits %.1e", l, d, z)
 	}
 }
@@ -425,7 +428,7 @@ func TestAnyPrompts(t *testing.T) {
 		if classes == 1 {
 			return // the loss of one class is 0 whatever the context: there is nothing relative to it
 		}
-		compare(t, model, p, prompts, randomVectors(random, vectorRows, 64), features, soft)
+		compare(t, model, p, prompts, randomVectors(random, vectorRows, 64), features, soft, anyBound)
 	})
 }
 

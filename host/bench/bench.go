@@ -31,10 +31,19 @@ type ModelSetup struct {
 	// leaves larger than it found it.
 	Make   func(ctx context.Context, architecture, dir string) error
 	Device string // as graphs.Options has it
+	// Peak measures the rate that others are held against; nil: graphs.MatMulPeak.
+	Peak func(context.Context, graphs.Options) (float64, error)
 }
 
 func (s ModelSetup) options() graphs.Options {
 	return graphs.Options{Device: s.Device, Threads: s.Threads}
+}
+
+func (s ModelSetup) peak(ctx context.Context) (float64, error) {
+	if s.Peak != nil {
+		return s.Peak(ctx, s.options())
+	}
+	return graphs.MatMulPeak(ctx, s.options())
 }
 
 // Bounds end a measurement. A first run, which builds what later ones use, is
@@ -63,14 +72,15 @@ type Report struct {
 	ItemsPerSecond float64 `json:"items_per_s"`
 	// GFLOPS are 10^9 useful floating-point operations a second: those that are
 	// needed at least, by Median (graphs.Model.GradientOperations, ImageOperations,
-	// TextOperations); PeakGFLOPS what graphs.MatMulPeak found before or behind the
-	// runs, whichever is more.
+	// TextOperations); PeakGFLOPS what Peak found before or behind the runs, whichever
+	// is more.
 	GFLOPS     float64 `json:"gflops,omitempty"`
 	PeakGFLOPS float64 `json:"peak_gflops,omitempty"`
 	// RSS is the largest resident set while the model was opened and run, in bytes,
 	// TensorFlow's library included.
 	RSS int64 `json:"rss_bytes,omitempty"`
-	// EqualWithin is the relative L2 distance of the gradient from the model's own.
+	// EqualWithin is the relative L2 distance of the gradient from the model's own, of
+	// several the largest.
 	EqualWithin *float64 `json:"equal_within,omitempty"`
 	Stages
 }
@@ -83,6 +93,9 @@ type Settings struct {
 	Position      string `json:"position,omitempty"`
 	ClassSpecific bool   `json:"class_specific,omitempty"`
 	Path          Path   `json:"path,omitempty"`
+	Seeds         int    `json:"seeds,omitempty"`        // contexts side by side
+	Memory        int64  `json:"memory_bytes,omitempty"` // what they were bounded by
+	Parts         int    `json:"parts,omitempty"`        // that the classes went in, if several
 	Templates     int    `json:"templates,omitempty"`
 	Skipped       int    `json:"skipped,omitempty"` // pictures that cannot be decoded
 	Rows          int    `json:"rows,omitempty"`
@@ -93,10 +106,10 @@ type Settings struct {
 // Stages are seconds of parts of a run, medians. Decode and Tower are measured
 // alone: in a run they overlap.
 type Stages struct {
-	Decode   float64 `json:"decode_s,omitempty"` // reading, decoding, resizing
-	Tower    float64 `json:"tower_s,omitempty"`  // the image tower over pixels in memory
-	Ensemble float64 `json:"ensemble_s,omitempty"`
-	Select   float64 `json:"select_s,omitempty"`
+	Decode    float64 `json:"decode_s,omitempty"` // reading, decoding, resizing
+	Tower     float64 `json:"tower_s,omitempty"`  // the image tower over pixels in memory
+	Ensemble  float64 `json:"ensemble_s,omitempty"`
+	Selection float64 `json:"select_s,omitempty"`
 	// GBPerSecond are 10^9 bytes of the models' probabilities that are read a
 	// second, of a run: each file once for the ensemble.
 	GBPerSecond float64 `json:"gb_per_s,omitempty"`

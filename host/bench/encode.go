@@ -30,12 +30,7 @@ func Encode(ctx context.Context, s EncodeSetup) (_ *Report, err error) {
 	}
 	defer func() { err = errors.Join(err, o.close()) }()
 	if len(s.Files) == 0 {
-		folder, err := temporary()
-		if err != nil {
-			return nil, err
-		}
-		defer os.RemoveAll(folder)
-		if s.Files, err = writePictures(ctx, folder, s.Pictures); err != nil {
+		if s.Files, err = writePictures(ctx, o.temporary, s.Pictures); err != nil {
 			return nil, err
 		}
 	}

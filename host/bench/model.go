@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/upl-host/upl-host/graphs"
 	"github.com/upl-host/upl-host/graphs/export"
 	"github.com/upl-host/upl-host/host/backbone"
 )
@@ -19,13 +18,13 @@ const randomSeed = 1
 type subject struct {
 	*backbone.Backbone
 	report    *Report
-	temporary string // folder, empty where the model is someone's
+	temporary string // folder for what is made
 }
 
 // open opens the model, or makes one. The peak comes first: the process's first
 // session decides how many threads TensorFlow has, and it must be one of ours.
 func (s ModelSetup) open(ctx context.Context, benchmark, item string) (_ *subject, err error) {
-	peak, err := graphs.MatMulPeak(ctx, s.options())
+	peak, err := s.peak(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -37,11 +36,11 @@ func (s ModelSetup) open(ctx context.Context, benchmark, item string) (_ *subjec
 			err = errors.Join(err, o.close())
 		}
 	}()
+	if o.temporary, err = temporary(); err != nil {
+		return nil, err
+	}
 	dir := s.Model
 	if dir == "" {
-		if o.temporary, err = temporary(); err != nil {
-			return nil, err
-		}
 		dir = filepath.Join(o.temporary, "model")
 		if err := s.make(ctx, dir); err != nil {
 			return nil, err
@@ -84,23 +83,19 @@ func (s ModelSetup) make(ctx context.Context, dir string) error {
 	return nil
 }
 
-// close closes the model, and removes it if it was made.
-func (o *subject) close() error {
-	var errs []error
+// close closes the model, and removes what was made.
+func (o *subject) close() (err error) {
 	if o.Backbone != nil {
-		errs = append(errs, o.Backbone.Close())
+		err = o.Close()
 	}
-	if o.temporary != "" {
-		errs = append(errs, os.RemoveAll(o.temporary))
-	}
-	return errors.Join(errs...)
+	return errors.Join(err, os.RemoveAll(o.temporary)) // of "" it does nothing
 }
 
 // finish notes the memory, and the peak once more: a machine that others share is
 // not always as fast, and a rate is held against its best.
 func (o *subject) finish(ctx context.Context, s ModelSetup) error {
 	o.report.RSS = peakMemory()
-	peak, err := graphs.MatMulPeak(ctx, s.options())
+	peak, err := s.peak(ctx)
 	o.report.PeakGFLOPS = max(o.report.PeakGFLOPS, peak/1e9)
 	return err
 }

@@ -14,8 +14,8 @@ import (
 // with one class, the same in all models, above the rest, by more or less.
 const (
 	likelihoods = 1 << 16
-	deviation   = 2. // of their logarithms
-	favour      = 5. // most, of the logarithm
+	deviation   = 2.  // of their logarithms
+	favour      = 12. // most, added to the logarithm
 )
 
 // writeProbabilities makes softmax outputs, a .npy file a model, in a folder.

@@ -22,6 +22,11 @@ type PromptSetup struct {
 	ContextLength int // L
 	Position      string
 	ClassSpecific bool
+	// Seeds is how many contexts are computed side by side, each with a batch of its
+	// own: a run is as many steps. 0: one.
+	Seeds int
+	// Memory bounds a step as prompt.Limits has it, in bytes; 0: the default.
+	Memory int64
 	// Padded measures the model's own prompt_gradient, each prompt padded to the
 	// model's context length, as CoOp and UPL compute it.
 	Padded bool
@@ -40,14 +45,8 @@ const (
 	Padded    Path = "padded"    // prompt_gradient over the model's context length
 )
 
-// step is what a step takes in.
-type step struct {
-	vectors, features, targets array.Matrix
-	scale                      float32
-}
-
-// gradient computes a step.
-type gradient func(context.Context, step) (graphs.Gradient, error)
+// compute computes a step of each of some contexts.
+type compute func(context.Context, []graphs.Batch) ([]graphs.Gradient, error)
 
 // Prompt measures steps. A model whose text tower cannot be packed is measured
 // by its own prompt_gradient, as learning would use it: see Report.Path.
@@ -61,58 +60,84 @@ func Prompt(ctx context.Context, s PromptSetup) (_ *Report, err error) {
 	if err != nil {
 		return nil, &host.UsageError{Err: err}
 	}
-	compute, path, err := s.path(o, tokens)
+	o.report.Settings = Settings{
+		Classes: len(s.ClassNames), Batch: s.Batch, ContextLength: s.ContextLength,
+		Position: s.Position, ClassSpecific: s.ClassSpecific, Seeds: max(1, s.Seeds), Memory: s.Memory,
+	}
+	gradients, err := s.gradients(o, tokens)
 	if err != nil {
 		return nil, err
 	}
-	in := s.step(o)
-	o.report.Settings = Settings{
-		Classes: len(s.ClassNames), Batch: s.Batch, ContextLength: s.ContextLength,
-		Position: s.Position, ClassSpecific: s.ClassSpecific, Path: path,
+	var batches []graphs.Batch
+	for seed := range uint64(o.report.Seeds) {
+		batches = append(batches, s.random(o.Model.Config(), randomSeed+seed))
 	}
-	var last graphs.Gradient
+	var last []graphs.Gradient
 	times, err := s.measure(ctx, "prompt", func() error {
-		last, err = compute(ctx, in)
+		last, err = gradients(ctx, batches)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := plausible(last); err != nil {
-		return nil, err
+	for _, g := range last {
+		if err := plausible(g); err != nil {
+			return nil, err
+		}
 	}
-	o.report.rate(times, 1, o.GradientOperations(tokens, s.Batch))
+	o.report.rate(times, len(batches), int64(len(batches))*o.GradientOperations(tokens, s.Batch))
 	if err := o.finish(ctx, s.ModelSetup); err != nil {
 		return nil, err
 	}
 	if s.Check {
-		own, err := o.PromptGradient(ctx, in.vectors, tokens, in.features, in.targets, in.scale)
+		own, err := s.own(o, tokens)(ctx, batches)
 		if err != nil {
 			return nil, err
 		}
-		d := distance(last.Gradient, own.Gradient)
+		d := 0.0
+		for i := range own {
+			d = max(d, distance(last[i].Gradient, own[i].Gradient))
+		}
 		o.report.EqualWithin = &d
 	}
 	return o.report, nil
 }
 
-// path chooses how gradients are computed.
-func (s PromptSetup) path(o *subject, tokens graphs.Tokens) (gradient, Path, error) {
-	own := func(tokens graphs.Tokens) gradient {
-		return func(ctx context.Context, in step) (graphs.Gradient, error) {
-			return o.PromptGradient(ctx, in.vectors, tokens, in.features, in.targets, in.scale)
-		}
-	}
+// gradients chooses how gradients are computed, and reports it.
+func (s PromptSetup) gradients(o *subject, tokens graphs.Tokens) (compute, error) {
+	c, r := o.Model.Config(), o.report
 	if s.Padded {
-		return own(padded(tokens, o.Model.Config().ContextLength)), Padded, nil
+		r.Path = Padded
+		return s.own(o, padded(tokens, c.ContextLength)), nil
 	}
-	packed, err := o.PackPrompts(tokens, prompt.Limits{})
+	packed, err := o.PackPrompts(tokens, prompt.Limits{Memory: s.Memory})
 	if errors.Is(err, graphs.ErrNotPackable) {
-		return own(tokens), Truncated, nil
+		r.Path = Truncated
+		return s.own(o, tokens), nil
+	} else if err != nil {
+		return nil, err
 	}
-	return func(ctx context.Context, in step) (graphs.Gradient, error) {
-		return packed.Gradient(ctx, in.vectors, in.features, in.targets, in.scale)
-	}, Packed, err
+	r.Path = Packed
+	if parts := len(packed.Layout().Chunks); parts > 1 {
+		r.Parts = parts
+	}
+	return func(ctx context.Context, batches []graphs.Batch) ([]graphs.Gradient, error) {
+		return packed.Gradients(ctx, batches, c.LogitScale)
+	}, nil
+}
+
+// own are gradients by the model's own prompt_gradient, one after the other.
+func (PromptSetup) own(o *subject, tokens graphs.Tokens) compute {
+	scale := o.Model.Config().LogitScale
+	return func(ctx context.Context, batches []graphs.Batch) (all []graphs.Gradient, err error) {
+		all = make([]graphs.Gradient, len(batches))
+		for i, b := range batches {
+			if all[i], err = o.PromptGradient(ctx, b.Vectors, tokens, b.Features, b.Targets, scale); err != nil {
+				return nil, err
+			}
+		}
+		return all, nil
+	}
 }
 
 // padded are tokens with zeros up to a length.
@@ -125,22 +150,20 @@ func padded(tokens graphs.Tokens, length int) graphs.Tokens {
 	return graphs.PadTokens(rows)
 }
 
-// step makes a step up: random features of length 1, a class each.
-func (s PromptSetup) step(o *subject) step {
-	c := o.Model.Config()
+// random is what a step takes in: features of length 1, with a class each.
+func (s PromptSetup) random(c graphs.Config, seed uint64) graphs.Batch {
 	rows := s.ContextLength
 	if s.ClassSpecific {
 		rows *= len(s.ClassNames)
 	}
-	in := step{
-		vectors:  learn.RandomContext(randomSeed, rows, c.TextWidth),
-		features: array.NewMatrix(s.Batch, c.EmbeddingWidth),
-		targets:  array.NewMatrix(s.Batch, len(s.ClassNames)),
-		scale:    c.LogitScale,
+	b := graphs.Batch{
+		Vectors:  learn.RandomContext(seed, rows, c.TextWidth),
+		Features: array.NewMatrix(s.Batch, c.EmbeddingWidth),
+		Targets:  array.NewMatrix(s.Batch, len(s.ClassNames)),
 	}
-	random := rand.New(rand.NewPCG(randomSeed, 0))
+	random := rand.New(rand.NewPCG(seed, 0))
 	for i := range s.Batch {
-		row, norm := in.features.Row(i), 0.0
+		row, norm := b.Features.Row(i), 0.0
 		for j := range row {
 			row[j] = float32(random.NormFloat64())
 			norm += float64(row[j]) * float64(row[j])
@@ -148,9 +171,9 @@ func (s PromptSetup) step(o *subject) step {
 		for j := range row {
 			row[j] /= float32(math.Sqrt(norm))
 		}
-		in.targets.Row(i)[random.IntN(in.targets.Cols)] = 1
+		b.Targets.Row(i)[random.IntN(b.Targets.Cols)] = 1
 	}
-	return in
+	return b
 }
 
 // plausible refuses a gradient that is no number, or nothing at all.

@@ -8,7 +8,9 @@ import (
 	"strings"
 
 	"github.com/upl-host/upl-host/host/arrays"
+	"github.com/upl-host/upl-host/host/label"
 	"github.com/upl-host/upl-host/plugins"
+	"github.com/upl-host/upl-host/sdk"
 )
 
 // SelectSetup is an ensemble of several models' probabilities and a selection from
@@ -26,6 +28,10 @@ type SelectSetup struct {
 // Select measures it; it needs no TensorFlow. The files are read as often as they
 // are measured: what the system's memory has room for comes from there.
 func Select(ctx context.Context, s SelectSetup) (_ *Report, err error) {
+	// Before data is made for it.
+	if _, err := label.Open(ctx, s.Catalogue, s.Policy, nil, sdk.KindSelection); err != nil {
+		return nil, err
+	}
 	folder, err := temporary()
 	if err != nil {
 		return nil, err
@@ -68,7 +74,7 @@ func Select(ctx context.Context, s SelectSetup) (_ *Report, err error) {
 	}
 	r.rate(times, did.Rows, 0)
 	// The first run was not timed.
-	r.Ensemble, r.Stages.Select = ensemble[1:].median(), selection[1:].median()
+	r.Ensemble, r.Selection = ensemble[1:].median(), selection[1:].median()
 	r.GBPerSecond = float64(bytes) / r.Median / 1e9
 	return r, nil
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 
+	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/host"
+	"github.com/upl-host/upl-host/host/label"
 )
 
 // TextSetup is the zero-shot class features: of each class in each template.
@@ -13,7 +15,7 @@ type TextSetup struct {
 	ClassNames, Templates []string
 }
 
-// Text measures them, as a run computes them.
+// Text measures them, as a run computes them, nothing cached.
 func Text(ctx context.Context, s TextSetup) (_ *Report, err error) {
 	o, err := s.open(ctx, "text", "text")
 	if err != nil {
@@ -21,7 +23,7 @@ func Text(ctx context.Context, s TextSetup) (_ *Report, err error) {
 	}
 	defer func() { err = errors.Join(err, o.close()) }()
 	o.report.Settings = Settings{Classes: len(s.ClassNames), Templates: len(s.Templates)}
-	tokens, err := o.Backbone.Templates(s.Templates, s.ClassNames)
+	tokens, err := o.Templates(s.Templates, s.ClassNames)
 	if err != nil {
 		return nil, &host.UsageError{Err: err}
 	}
@@ -30,8 +32,14 @@ func Text(ctx context.Context, s TextSetup) (_ *Report, err error) {
 		operations += o.TextOperations(t)
 	}
 	times, err := s.measure(ctx, "text", func() error {
-		_, err := o.ClassFeatures(ctx, s.Templates, s.ClassNames)
-		return err
+		features := make([]array.Matrix, len(tokens))
+		for i := range tokens {
+			if features[i], err = o.Texts(ctx, tokens[i]); err != nil {
+				return err
+			}
+		}
+		label.MeanOfTemplates(features)
+		return nil
 	})
 	if err != nil {
 		return nil, err

@@ -206,6 +206,15 @@ type Learn struct {
 	WarmupEpochs int `yaml:"warmup_epochs" default:"1" range:"[0,100000]" source:"CoOp, UPL" example:"0"`
 	// The rate of the warm-up epochs.
 	WarmupLearningRate float64 `yaml:"warmup_learning_rate" default:"1e-5" range:"[0,1000]" source:"CoOp, UPL" example:"1e-4"`
+	// What a step may hold of the text encoder's rows between its way forth and
+	// back. Where the classes need more they go in parts, exactly, in about half as
+	// long again; TensorFlow and the weights come on top. The last bits of results
+	// depend on it.
+	Memory Size `yaml:"memory" default:"2GiB" range:"[1MiB,1TiB]" example:"8GiB"`
+	// Seeds that are trained side by side in one step, which is faster where there
+	// are few classes; 0 is chosen by the number of their tokens. The last bits of
+	// results depend on it.
+	Together int `yaml:"together" default:"0" range:"[0,1000]" example:"1"`
 }
 
 // Seeds are the seeds of the contexts, one or more, distinct.

@@ -33,6 +33,9 @@ type Shape struct {
 	// InitialWords, for example "a photo of a", are what every context begins as
 	// (CoOp's ctx_init); empty: random vectors.
 	InitialWords string
+	// Memory bounds what a step holds on to, in bytes; 0: prompt.DefaultMemory. It
+	// decides how many classes are computed at once, and so the last bits.
+	Memory int64
 }
 
 // DefaultLength is L in the paper.
@@ -54,7 +57,7 @@ var _ packer = (*graphs.Model)(nil)
 // and ownSignatures are such.
 type classEncoder interface {
 	Features(ctx context.Context, vectors array.Matrix) (array.Matrix, error)
-	Gradient(ctx context.Context, vectors, features, targets array.Matrix, scale float32) (graphs.Gradient, error)
+	Gradients(ctx context.Context, batches []graphs.Batch, scale float32) ([]graphs.Gradient, error)
 }
 
 // ClassPrompts are the class names of a Prompt as token ids around its context,
@@ -78,7 +81,7 @@ func NewClassPrompts(ctx context.Context, tower TextTower, tokens tokenizer.Toke
 		return nil, err
 	}
 	config := tower.Config()
-	c, err := bind(tower, tokens, Prompt{
+	c, err := bind(tower, tokens, shape.Memory, Prompt{
 		Model: config.Name, ModelHash: tower.Hash(), LogitScale: config.LogitScale,
 		ClassNames: classNames, Length: shape.Length, Width: config.TextWidth,
 		Position: shape.Position, ClassSpecific: shape.ClassSpecific, InitialWords: shape.InitialWords,
@@ -104,7 +107,7 @@ func Bind(tower TextTower, tokens tokenizer.Tokenizer, p Prompt) (*ClassPrompts,
 	if hash := tower.Hash(); p.ModelHash != hash {
 		return nil, fmt.Errorf("%w: %s (%.12s), not %s (%.12s)", ErrOtherModel, p.Model, p.ModelHash, tower.Config().Name, hash)
 	}
-	return bind(tower, tokens, p)
+	return bind(tower, tokens, 0, p)
 }
 
 // wordIDs returns the ids of the initial words, nil without such, and fills in
@@ -133,7 +136,7 @@ func wordIDs(tokens tokenizer.Tokenizer, shape *Shape) ([]int32, error) {
 	return ids, nil
 }
 
-func bind(tower TextTower, tokens tokenizer.Tokenizer, p Prompt) (*ClassPrompts, error) {
+func bind(tower TextTower, tokens tokenizer.Tokenizer, memory int64, p Prompt) (*ClassPrompts, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
@@ -149,7 +152,7 @@ func bind(tower TextTower, tokens tokenizer.Tokenizer, p Prompt) (*ClassPrompts,
 		rows[class] = ids
 	}
 	// What follows the end token changes nothing: the longest prompt is the length of all.
-	encoder, err := newClassEncoder(tower, graphs.PadTokens(rows))
+	encoder, err := newClassEncoder(tower, graphs.PadTokens(rows), memory)
 	if err != nil {
 		return nil, err
 	}
@@ -157,9 +160,9 @@ func bind(tower TextTower, tokens tokenizer.Tokenizer, p Prompt) (*ClassPrompts,
 }
 
 // newClassEncoder packs the prompts, or leaves them to the model's own signatures.
-func newClassEncoder(tower TextTower, tokens graphs.Tokens) (classEncoder, error) {
+func newClassEncoder(tower TextTower, tokens graphs.Tokens, memory int64) (classEncoder, error) {
 	if p, ok := tower.(packer); ok {
-		packed, err := p.PackPrompts(tokens, prompt.Limits{})
+		packed, err := p.PackPrompts(tokens, prompt.Limits{Memory: memory})
 		if err == nil {
 			return packed, nil
 		}
@@ -173,9 +176,29 @@ func newClassEncoder(tower TextTower, tokens graphs.Tokens) (classEncoder, error
 // Initial is the context that training begins with; nil: a random one.
 func (c *ClassPrompts) Initial() *array.Matrix { return c.initial }
 
-// Gradient implements Gradienter.
-func (c *ClassPrompts) Gradient(ctx context.Context, vectors, features, targets array.Matrix) (graphs.Gradient, error) {
-	return c.encoder.Gradient(ctx, vectors, features, targets, c.Prompt.LogitScale)
+// Gradients implements Gradienter.
+func (c *ClassPrompts) Gradients(ctx context.Context, batches []graphs.Batch) ([]graphs.Gradient, error) {
+	return c.encoder.Gradients(ctx, batches, c.Prompt.LogitScale)
+}
+
+// Together is how many of n seeds to train side by side, Settings.Together: more
+// than one where the prompts are packed and few.
+func (c *ClassPrompts) Together(n int) int {
+	if packed, ok := c.encoder.(*graphs.PackedPrompts); ok {
+		return packed.Layout().Together(n)
+	}
+	return 1
+}
+
+// Packing says how the prompts are packed, as names and values for a log; nothing
+// where the model's own signatures compute them.
+func (c *ClassPrompts) Packing() []any {
+	packed, ok := c.encoder.(*graphs.PackedPrompts)
+	if !ok {
+		return nil
+	}
+	l := packed.Layout()
+	return []any{"prefix_rows", l.Prefix, "block_rows", l.Chunks[0].BlockRows, "chunks", len(l.Chunks)}
 }
 
 // Features returns the class features g(V_c) of a context, L2-normalised: [C, D].
@@ -189,8 +212,15 @@ type ownSignatures struct {
 	tokens graphs.Tokens
 }
 
-func (c ownSignatures) Gradient(ctx context.Context, vectors, features, targets array.Matrix, scale float32) (graphs.Gradient, error) {
-	return c.tower.PromptGradient(ctx, vectors, c.tokens, features, targets, scale)
+func (c ownSignatures) Gradients(ctx context.Context, batches []graphs.Batch, scale float32) ([]graphs.Gradient, error) {
+	gradients := make([]graphs.Gradient, len(batches))
+	for i, b := range batches {
+		var err error
+		if gradients[i], err = c.tower.PromptGradient(ctx, b.Vectors, c.tokens, b.Features, b.Targets, scale); err != nil {
+			return nil, err
+		}
+	}
+	return gradients, nil
 }
 
 // classesAtOnce bounds the memory that Features takes.

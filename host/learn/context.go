@@ -22,7 +22,7 @@ type Context struct {
 	Prompt
 	Vectors array.Matrix // Prompt.Rows x W
 	Seed    uint64
-	// Settings it was learned with; of Seeds, Parallel and CheckpointEvery
+	// Settings it was learned with; of Seeds, Together and CheckpointEvery
 	// nothing is kept.
 	Settings Settings
 	// Inputs is a hash of everything that the training depended on.

@@ -3,9 +3,12 @@
 package learn_test
 
 import (
+	"context"
 	"path/filepath"
 	"testing"
 
+	"github.com/upl-host/upl-host/graphs"
+	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/graphs/tokenizer"
 	"github.com/upl-host/upl-host/host/learn"
 )
@@ -31,12 +34,12 @@ func TestOwnSignatures(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		context := want.matrix("context")
-		got, err := packed.Gradient(t.Context(), context, features, targets)
+		vectors := want.matrix("context")
+		got, err := gradient(t.Context(), packed, vectors, features, targets)
 		if err != nil {
 			t.Fatal(err)
 		}
-		plain, err := own.Gradient(t.Context(), context, features, targets)
+		plain, err := gradient(t.Context(), own, vectors, features, targets)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -44,11 +47,11 @@ func TestOwnSignatures(t *testing.T) {
 		if d := distance(got.Gradient, plain.Gradient); d > 2e-5 || d == 0 {
 			t.Errorf("%s: the packed gradient is %.1e from the model's own", position, d)
 		}
-		gotFeatures, err := packed.Features(t.Context(), context)
+		gotFeatures, err := packed.Features(t.Context(), vectors)
 		if err != nil {
 			t.Fatal(err)
 		}
-		plainFeatures, err := own.Features(t.Context(), context)
+		plainFeatures, err := own.Features(t.Context(), vectors)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -56,4 +59,13 @@ func TestOwnSignatures(t *testing.T) {
 			t.Errorf("%s: the packed features are %.1e from the model's own", position, d)
 		}
 	}
+}
+
+// gradient is that of one context.
+func gradient(ctx context.Context, g learn.Gradienter, vectors, features, targets array.Matrix) (graphs.Gradient, error) {
+	gradients, err := g.Gradients(ctx, []graphs.Batch{{Vectors: vectors, Features: features, Targets: targets}})
+	if err != nil {
+		return graphs.Gradient{}, err
+	}
+	return gradients[0], nil
 }

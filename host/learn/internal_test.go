@@ -121,12 +121,13 @@ func TestStateOfOtherInputs(t *testing.T) {
 	if err := makeFolders(path); err != nil {
 		t.Fatal(err)
 	}
-	resumed := func(job Job) state {
+	group := []uint64{1, 2}
+	resumed := func(job Job, group ...uint64) []state {
 		t.Helper()
 		if err := job.digestInputs(); err != nil {
 			t.Fatal(err)
 		}
-		s, err := job.resume(1)
+		s, err := job.resume(group)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,16 +136,25 @@ func TestStateOfOtherInputs(t *testing.T) {
 	if err := job.digestInputs(); err != nil {
 		t.Fatal(err)
 	}
-	want := state{
+	want := []state{{
 		vectors:  array.Matrix{Rows: 1, Cols: 2, Data: []float32{1, 2}},
 		velocity: array.Matrix{Rows: 1, Cols: 2, Data: []float32{3, 4}},
 		curve:    []Epoch{{Epoch: 0, Rate: 1e-5, Loss: 1.0 / 3, Accuracy: 0.1}},
-	}
-	if err := job.save(1, want); err != nil {
+	}, {
+		vectors:  array.Matrix{Rows: 1, Cols: 2, Data: []float32{5, 6}},
+		velocity: array.Matrix{Rows: 1, Cols: 2, Data: []float32{7, 8}},
+		curve:    []Epoch{{Epoch: 0, Rate: 1e-5, Loss: 2.0 / 3, Accuracy: 0.2}},
+	}}
+	if err := job.save(group, want); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, resumed(job), cmp.AllowUnexported(state{})); diff != "" {
+	if diff := cmp.Diff(want, resumed(job, group...), cmp.AllowUnexported(state{})); diff != "" {
 		t.Error(diff)
+	}
+	for _, other := range [][]uint64{{1}, {1, 3}, {1, 2, 3}} {
+		if s := resumed(job, other...); len(s) != len(other) || len(s[0].curve) != 0 {
+			t.Errorf("seeds %v go on where %v were", other, group)
+		}
 	}
 	others := map[string]func(*Job){
 		"features":      func(j *Job) { j.Data.Features = j.Data.Features.Clone(); j.Data.Features.Data[1] = 1 },
@@ -153,18 +163,37 @@ func TestStateOfOtherInputs(t *testing.T) {
 		"class names":   func(j *Job) { j.Prompt.ClassNames = []string{"b"} },
 		"learning rate": func(j *Job) { j.Settings.LearningRate = 1 },
 		"epochs":        func(j *Job) { j.Settings.Epochs = 7 },
+		"group size":    func(j *Job) { j.Settings.Together = 3 },
 		"first context": func(j *Job) { j.Initial = &array.Matrix{Rows: 1, Cols: 2, Data: []float32{0, 0}} },
 	}
 	for name, change := range others {
 		other := job
 		change(&other)
-		if s := resumed(other); len(s.curve) != 0 || slices.Equal(s.vectors.Data, want.vectors.Data) {
+		if s := resumed(other, group...); len(s[0].curve) != 0 || slices.Equal(s[0].vectors.Data, want[0].vectors.Data) {
 			t.Errorf("a training of another %s went on", name)
 		}
 	}
 	same := job
-	same.Settings.Parallel, same.Settings.CheckpointEvery = 3, time.Hour
-	if s := resumed(same); len(s.curve) != 1 {
-		t.Error("a training does not go on with more seeds at once")
+	same.Settings.CheckpointEvery = time.Hour
+	if s := resumed(same, group...); len(s[0].curve) != 1 {
+		t.Error("a training does not go on with rarer checkpoints")
+	}
+}
+
+func TestGroups(t *testing.T) {
+	for _, c := range []struct {
+		together int
+		want     [][]uint64
+	}{
+		{1, [][]uint64{{7}, {8}, {9}, {10}, {11}}},
+		{2, [][]uint64{{7, 8}, {9, 10}, {11}}},
+		{3, [][]uint64{{7, 8, 9}, {10, 11}}},
+		{4, [][]uint64{{7, 8, 9}, {10, 11}}},
+		{99, [][]uint64{{7, 8, 9, 10, 11}}},
+	} {
+		s := Settings{Seeds: []uint64{7, 8, 9, 10, 11}, Together: c.together}
+		if diff := cmp.Diff(c.want, s.groups()); diff != "" {
+			t.Errorf("%d together: %s", c.together, diff)
+		}
 	}
 }

@@ -65,11 +65,24 @@ func (s scaled) Gradient(_ context.Context, vectors, features, targets array.Mat
 	return g, nil
 }
 
+func (s scaled) Gradients(ctx context.Context, batches []graphs.Batch) ([]graphs.Gradient, error) {
+	return gradienter(func(vectors, features, targets array.Matrix) (graphs.Gradient, error) {
+		return s.Gradient(ctx, vectors, features, targets)
+	}).Gradients(ctx, batches)
+}
+
 // gradienter makes a function one.
 type gradienter func(vectors, features, targets array.Matrix) (graphs.Gradient, error)
 
-func (f gradienter) Gradient(_ context.Context, vectors, features, targets array.Matrix) (graphs.Gradient, error) {
-	return f(vectors, features, targets)
+func (f gradienter) Gradients(_ context.Context, batches []graphs.Batch) ([]graphs.Gradient, error) {
+	gradients := make([]graphs.Gradient, len(batches))
+	for i, b := range batches {
+		var err error
+		if gradients[i], err = f(b.Vectors, b.Features, b.Targets); err != nil {
+			return nil, err
+		}
+	}
+	return gradients, nil
 }
 
 func newJob(folder string, pictures int) learn.Job {
@@ -190,7 +203,7 @@ func TestLearns(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.Settings.Seeds, c.Settings.Parallel = nil, 0
+		c.Settings.Seeds, c.Settings.Together = nil, 0
 		if diff := cmp.Diff(c, read); diff != "" {
 			t.Errorf("the file differs: %s", diff)
 		}
@@ -208,7 +221,7 @@ func TestLearns(t *testing.T) {
 }
 
 // TestInterrupted kills trainings anywhere, and lets them go on: all files must
-// be those of a training that was never disturbed, however many seeds train at once.
+// be those of a training that was never disturbed, also where seeds train side by side.
 func TestInterrupted(t *testing.T) {
 	errKilled := errors.New("killed")
 	folders := 0
@@ -217,23 +230,26 @@ func TestInterrupted(t *testing.T) {
 		folders++
 		return filepath.Join(root, string(rune('a'+folders/26/26%26))+string(rune('a'+folders/26%26))+string(rune('a'+folders%26)))
 	}
-	smallJob := func() learn.Job {
+	smallJob := func(together int) learn.Job {
 		job := newJob(folder(), 20)
-		job.Settings.Epochs, job.Settings.Seeds = 4, []uint64{1, 2}
+		job.Settings.Epochs, job.Settings.Together = 4, together
 		return job
 	}
-	undisturbed := smallJob()
-	mustRun(t, undisturbed)
-	want := contents(t, undisturbed.Folder)
-	if len(want) != 6 {
-		t.Fatalf("%d files, want a context, a curve and events of 2 seeds", len(want))
+	want := map[int]map[string]string{}
+	for together := 1; together <= 3; together++ {
+		undisturbed := smallJob(together)
+		mustRun(t, undisturbed)
+		want[together] = contents(t, undisturbed.Folder)
+		if len(want[together]) != 9 {
+			t.Fatalf("%d files, want a context, a curve and events of 3 seeds", len(want[together]))
+		}
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		job := smallJob()
-		tower := job.Gradienter
+		together := rapid.IntRange(1, 3).Draw(t, "together")
+		job := smallJob(together)
+		tower := job.Gradienter.(scaled)
 		for alive := true; alive; {
-			left := rapid.Int32Range(0, 12).Draw(t, "steps until it is killed")
-			job.Settings.Parallel = rapid.IntRange(1, 3).Draw(t, "parallel")
+			left := rapid.Int32Range(0, 18).Draw(t, "steps until it is killed")
 			if rapid.Bool().Draw(t, "rare checkpoints") {
 				job.Settings.CheckpointEvery = 1 << 40
 			}
@@ -250,7 +266,7 @@ func TestInterrupted(t *testing.T) {
 			}
 			alive = err != nil
 		}
-		if diff := cmp.Diff(want, contents(t, job.Folder)); diff != "" {
+		if diff := cmp.Diff(want[together], contents(t, job.Folder)); diff != "" {
 			t.Fatal(diff)
 		}
 	})
@@ -259,7 +275,7 @@ func TestInterrupted(t *testing.T) {
 func TestFinishedSeedsAreKept(t *testing.T) {
 	job := newJob(t.TempDir(), 20)
 	want := mustRun(t, job)
-	tower := job.Gradienter
+	tower := job.Gradienter.(scaled)
 	steps := 0
 	job.Gradienter = gradienter(func(vectors, features, targets array.Matrix) (graphs.Gradient, error) {
 		steps++
@@ -307,7 +323,7 @@ func TestDiverged(t *testing.T) {
 		"gradient": func(g *graphs.Gradient) { g.Gradient.Data[3] = infinite },
 	} {
 		job := newJob(t.TempDir(), 20)
-		tower, steps := job.Gradienter, 0
+		tower, steps := job.Gradienter.(scaled), 0
 		job.Gradienter = gradienter(func(vectors, features, targets array.Matrix) (graphs.Gradient, error) {
 			g, err := tower.Gradient(context.Background(), vectors, features, targets)
 			if steps++; steps == 4 {
@@ -339,6 +355,7 @@ func TestRefuses(t *testing.T) {
 		"no seeds":             func(j *learn.Job) { j.Settings.Seeds = nil },
 		"a seed twice":         func(j *learn.Job) { j.Settings.Seeds = []uint64{1, 1} },
 		"rate NaN":             func(j *learn.Job) { j.Settings.LearningRate = math.NaN() },
+		"none together":        func(j *learn.Job) { j.Settings.Together = 0 },
 		"momentum 1":           func(j *learn.Job) { j.Settings.Momentum = 1 },
 		"no epochs":            func(j *learn.Job) { j.Settings.Epochs = 0 },
 		"position":             func(j *learn.Job) { j.Prompt.Position = "top" },

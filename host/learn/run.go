@@ -6,16 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
-	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/graphs/safetensors"
+	"github.com/upl-host/upl-host/graphs/tensorboard"
 )
 
 // Job is the learning of the contexts of several seeds.
@@ -50,8 +49,9 @@ func CurvePath(folder string, seed uint64) string {
 
 func seedName(seed uint64) string { return "seed-" + strconv.FormatUint(seed, 10) }
 
-func (j *Job) statePath(seed uint64) string {
-	return filepath.Join(j.Folder, "contexts", "."+seedName(seed)+".state.safetensors")
+// statePath is where the state of a group is kept, named for its first seed.
+func (j *Job) statePath(group []uint64) string {
+	return filepath.Join(j.Folder, "contexts", "."+seedName(group[0])+".state.safetensors")
 }
 
 func (j *Job) order() Order {
@@ -81,9 +81,9 @@ func NewPlan(settings Settings, pictures int) Plan {
 }
 
 // Run learns the contexts of all seeds and returns them in the order of
-// Settings.Seeds. A seed whose file is there, of the same inputs, is not learned
-// again; one that was interrupted goes on at its last saved epoch. When ctx
-// ends, or after an error, what is done is saved.
+// Settings.Seeds. A group of seeds (Settings.Together) whose files are there, of
+// the same inputs, is not learned again; one that was interrupted goes on at its
+// last saved epoch. When ctx ends, or after an error, what is done is saved.
 //
 // Errors: ErrNothingToLearn, DivergedError, those of the Gradienter and of files.
 func Run(ctx context.Context, job Job) ([]Context, error) {
@@ -97,16 +97,16 @@ func Run(ctx context.Context, job Job) ([]Context, error) {
 	if err := makeFolders(ContextPath(j.Folder, 0), CurvePath(j.Folder, 0)); err != nil {
 		return nil, err
 	}
-	r := &run{Job: j, contexts: make([]*Context, len(j.Settings.Seeds)), plan: NewPlan(j.Settings, j.Data.Features.Rows)}
+	r := &run{Job: j, contexts: make(map[uint64]Context), plan: NewPlan(j.Settings, j.Data.Features.Rows)}
 	if err := r.lookBack(); err != nil {
 		return nil, err
 	}
 	if err := r.learn(ctx); err != nil {
 		return nil, err
 	}
-	contexts := make([]Context, len(r.contexts))
-	for i, c := range r.contexts {
-		contexts[i] = *c
+	contexts := make([]Context, len(j.Settings.Seeds))
+	for i, seed := range j.Settings.Seeds {
+		contexts[i] = r.contexts[seed]
 	}
 	return contexts, nil
 }
@@ -124,140 +124,165 @@ func makeFolders(paths ...string) error {
 // run is one call of Run.
 type run struct {
 	*Job
-	contexts []*Context // by seed; nil while not learned
+	contexts map[uint64]Context // by seed, of the groups that are done
 	plan     Plan
-
-	mutex sync.Mutex // of the events, and of what follows
-	done  int        // steps of all seeds
-	pace  pace
+	done     int // steps of all seeds
+	pace     pace
 }
 
 // lookBack finds what earlier calls left.
 func (r *run) lookBack() error {
-	for i, seed := range r.Settings.Seeds {
-		c, err := ReadContext(ContextPath(r.Folder, seed))
-		switch {
-		case err == nil && c.Inputs == r.inputs(seed):
-			r.contexts[i] = &c
-			r.plan.Done += r.plan.StepsPerPrompt()
-			continue
-		case err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, safetensors.ErrFormat):
-			return fmt.Errorf("looking for finished contexts: %w", err)
-		}
-		s, err := r.resume(seed)
+	for _, group := range r.Settings.groups() {
+		found, err := r.finished(group)
 		if err != nil {
 			return err
 		}
-		r.plan.Done += len(s.curve) * r.plan.StepsPerEpoch
+		if found != nil {
+			maps.Copy(r.contexts, found)
+			r.plan.Done += len(group) * r.plan.StepsPerPrompt()
+			continue
+		}
+		states, err := r.resume(group)
+		if err != nil {
+			return err
+		}
+		r.plan.Done += len(group) * len(states[0].curve) * r.plan.StepsPerEpoch
 	}
 	r.done = r.plan.Done
 	return nil
+}
+
+// finished returns the contexts of a group that is done; nil where one is missing.
+func (r *run) finished(group []uint64) (map[uint64]Context, error) {
+	contexts := make(map[uint64]Context)
+	for _, seed := range group {
+		c, err := ReadContext(ContextPath(r.Folder, seed))
+		switch {
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, safetensors.ErrFormat):
+			return nil, nil
+		case err != nil:
+			return nil, fmt.Errorf("looking for finished contexts: %w", err)
+		case c.Inputs != r.inputs(group, seed):
+			return nil, nil
+		}
+		contexts[seed] = c
+	}
+	return contexts, nil
 }
 
 func (r *run) learn(ctx context.Context) error {
 	if r.Events.OnPlan != nil {
 		r.Events.OnPlan(r.plan)
 	}
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(max(1, r.Settings.Parallel))
-	for i, seed := range r.Settings.Seeds {
-		group.Go(func() error {
-			if r.contexts[i] != nil {
-				return r.forget(seed)
-			}
-			if err := ctx.Err(); err != nil {
+	for _, group := range r.Settings.groups() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if _, done := r.contexts[group[0]]; !done {
+			if err := r.learnGroup(ctx, group); err != nil {
 				return err
 			}
-			c, err := r.learnSeed(ctx, seed)
-			r.contexts[i] = c
+		}
+		if err := r.forget(group); err != nil {
 			return err
-		})
-	}
-	return group.Wait()
-}
-
-func (r *run) learnSeed(ctx context.Context, seed uint64) (*Context, error) {
-	from, err := r.resume(seed)
-	if err != nil {
-		return nil, err
-	}
-	t := newTrainer(r.Job, seed, from, func(epoch, step int, loss float64) { r.stepped(seed, epoch, step, loss) })
-	if err := r.epochs(ctx, t); err != nil {
-		return nil, err
-	}
-	if err := writeCurve(CurvePath(r.Folder, seed), t.curve); err != nil {
-		return nil, err
-	}
-	c := &Context{
-		Prompt: r.Prompt, Vectors: t.vectors, Seed: seed,
-		Settings: r.Settings, Inputs: r.inputs(seed), Software: r.Software,
-	}
-	// The context comes last: where it is, the seed is done.
-	if err := c.Write(ContextPath(r.Folder, seed)); err != nil {
-		return nil, err
-	}
-	if err := r.forget(seed); err != nil {
-		return nil, err
-	}
-	r.tell(func() {
-		if r.Events.OnSeed != nil {
-			r.Events.OnSeed(seed)
-		}
-	})
-	return c, nil
-}
-
-// epochs trains to the last epoch, checkpointing on the way, and also when it
-// is stopped.
-func (r *run) epochs(ctx context.Context, t *trainer) (err error) {
-	events, err := board(filepath.Join(r.Folder, "tensorboard", seedName(t.seed)), t.curve)
-	if err != nil {
-		return err
-	}
-	last, saved, savedAt := t.clone(), len(t.curve), time.Now()
-	defer func() {
-		if err != nil && len(last.curve) > saved {
-			err = errors.Join(err, r.save(t.seed, last))
-		}
-		err = errors.Join(err, events.Close())
-	}()
-	for len(t.curve) < r.Settings.Epochs {
-		if err := t.epoch(ctx); err != nil {
-			return err
-		}
-		last = t.clone()
-		point := last.curve[len(last.curve)-1]
-		if err := show(events, point); err != nil {
-			return err
-		}
-		r.tell(func() {
-			if r.Events.OnEpoch != nil {
-				r.Events.OnEpoch(t.seed, point)
-			}
-		})
-		if len(last.curve) < r.Settings.Epochs && time.Since(savedAt) >= r.Settings.CheckpointEvery {
-			if err := r.save(t.seed, last); err != nil {
-				return err
-			}
-			saved, savedAt = len(last.curve), time.Now()
 		}
 	}
 	return nil
 }
 
-func (r *run) tell(event func()) {
-	r.mutex.Lock()
-	defer r.mutex.Unlock()
-	event()
+func (r *run) learnGroup(ctx context.Context, group []uint64) error {
+	from, err := r.resume(group)
+	if err != nil {
+		return err
+	}
+	t := newTrainer(r.Job, group, from, r.stepped)
+	if err := r.epochs(ctx, t); err != nil {
+		return err
+	}
+	for i, seed := range group {
+		if err := writeCurve(CurvePath(r.Folder, seed), t.states[i].curve); err != nil {
+			return err
+		}
+		c := Context{
+			Prompt: r.Prompt, Vectors: t.states[i].vectors, Seed: seed,
+			Settings: r.Settings, Inputs: r.inputs(group, seed), Software: r.Software,
+		}
+		// The context comes last: where those of a group are, it is done.
+		if err := c.Write(ContextPath(r.Folder, seed)); err != nil {
+			return err
+		}
+		r.contexts[seed] = c
+		if r.Events.OnSeed != nil {
+			r.Events.OnSeed(seed)
+		}
+	}
+	return nil
+}
+
+// epochs trains to the last epoch, checkpointing on the way, and also when it
+// is stopped.
+func (r *run) epochs(ctx context.Context, t *trainer) (err error) {
+	boards, err := r.boards(t)
+	if err != nil {
+		return err
+	}
+	last, saved, savedAt := t.clone(), t.done(), time.Now()
+	defer func() {
+		if err != nil && len(last[0].curve) > saved {
+			err = errors.Join(err, r.save(t.seeds, last))
+		}
+		err = errors.Join(err, closeBoards(boards))
+	}()
+	for t.done() < r.Settings.Epochs {
+		if err := t.epoch(ctx); err != nil {
+			return err
+		}
+		last = t.clone()
+		for i, s := range last {
+			point := s.curve[len(s.curve)-1]
+			if err := show(boards[i], point); err != nil {
+				return err
+			}
+			if r.Events.OnEpoch != nil {
+				r.Events.OnEpoch(t.seeds[i], point)
+			}
+		}
+		if t.done() < r.Settings.Epochs && time.Since(savedAt) >= r.Settings.CheckpointEvery {
+			if err := r.save(t.seeds, last); err != nil {
+				return err
+			}
+			saved, savedAt = t.done(), time.Now()
+		}
+	}
+	return nil
+}
+
+// boards begins the TensorBoard events of a group.
+func (r *run) boards(t *trainer) ([]*tensorboard.Writer, error) {
+	boards := make([]*tensorboard.Writer, 0, len(t.seeds))
+	for i, seed := range t.seeds {
+		w, err := board(filepath.Join(r.Folder, "tensorboard", seedName(seed)), t.states[i].curve)
+		if err != nil {
+			return nil, errors.Join(err, closeBoards(boards))
+		}
+		boards = append(boards, w)
+	}
+	return boards, nil
+}
+
+func closeBoards(boards []*tensorboard.Writer) error {
+	errs := make([]error, len(boards))
+	for i, w := range boards {
+		errs[i] = w.Close()
+	}
+	return errors.Join(errs...)
 }
 
 func (r *run) stepped(seed uint64, epoch, step int, loss float64) {
-	r.tell(func() {
-		r.done++
-		total := r.plan.Steps()
-		left := r.pace.step(time.Now(), total-r.done)
-		if r.Events.OnStep != nil {
-			r.Events.OnStep(Step{Seed: seed, Epoch: epoch, Step: step, Loss: loss, Done: r.done, Total: total, Left: left})
-		}
-	})
+	r.done++
+	total := r.plan.Steps()
+	left := r.pace.step(time.Now(), total-r.done)
+	if r.Events.OnStep != nil {
+		r.Events.OnStep(Step{Seed: seed, Epoch: epoch, Step: step, Loss: loss, Done: r.done, Total: total, Left: left})
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -23,10 +24,10 @@ type Settings struct {
 	Momentum     float64 `json:"momentum"`     // in [0, 1)
 	WeightDecay  float64 `json:"weight_decay"` // added to the gradient, times the context
 
-	// Parallel is the number of seeds that train at once; 0 means 1. It changes
-	// no result, and TensorFlow uses all cores for one seed already.
-	Parallel int `json:"-"`
-	// CheckpointEvery is the time from one checkpoint of a seed to its next; 0
+	// Together is the most seeds that train side by side, in one step: faster where
+	// a step of one is small (ClassPrompts.Together). The last bits depend on it.
+	Together int `json:"together"`
+	// CheckpointEvery is the time from one checkpoint to the next; 0
 	// means a checkpoint after every epoch. An interrupted training saves what it
 	// has in any case.
 	CheckpointEvery time.Duration `json:"-"`
@@ -38,7 +39,7 @@ func DefaultSettings() Settings {
 		Epochs: 50, BatchSize: 32,
 		LearningRate: 0.002, WarmupEpochs: 1, WarmupRate: 1e-5,
 		Momentum: 0.9, WeightDecay: 5e-4,
-		Parallel: 1, CheckpointEvery: 5 * time.Second,
+		Together: 1, CheckpointEvery: 5 * time.Second,
 	}
 	for seed := range uint64(16) {
 		s.Seeds = append(s.Seeds, seed+1)
@@ -67,7 +68,7 @@ func (s Settings) Validate() error {
 	check(finite(s.WarmupRate) && s.WarmupRate >= 0, "warmup_rate is %g, want at least 0", s.WarmupRate)
 	check(s.Momentum >= 0 && s.Momentum < 1, "momentum is %g, want 0 to below 1", s.Momentum)
 	check(finite(s.WeightDecay) && s.WeightDecay >= 0, "weight_decay is %g, want at least 0", s.WeightDecay)
-	check(s.Parallel >= 0, "parallel is %d, want at least 0", s.Parallel)
+	check(s.Together >= 1, "together is %d, want at least 1", s.Together)
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("learning: %w", err)
 	}
@@ -94,4 +95,10 @@ func (s Settings) batches(n int) (size, steps int) {
 		return n, 1
 	}
 	return s.BatchSize, n / s.BatchSize
+}
+
+// groups are the seeds that train together, in groups of nearly the same size.
+func (s Settings) groups() [][]uint64 {
+	count := (len(s.Seeds) + s.Together - 1) / s.Together
+	return slices.Collect(slices.Chunk(s.Seeds, (len(s.Seeds)+count-1)/count))
 }

@@ -20,81 +20,111 @@ const (
 	velocityTensor = "velocity"
 )
 
-// save writes what an interrupted training goes on from.
-func (j *Job) save(seed uint64, s state) error {
-	curve, err := formatJSON(s.curve)
-	if err != nil {
-		return fmt.Errorf("saving the state of seed %d: %w", seed, err)
+// save writes what an interrupted training of a group goes on from: in one file,
+// so that its seeds are never at different steps.
+func (j *Job) save(group []uint64, states []state) error {
+	curves := make([][]Epoch, len(states))
+	shape := append([]int{len(states)}, j.Prompt.shape()...)
+	var vectors, velocities []float32
+	for i, s := range states {
+		curves[i] = s.curve
+		vectors, velocities = append(vectors, s.vectors.Data...), append(velocities, s.velocity.Data...)
 	}
-	err = safetensors.Write(j.statePath(seed), []safetensors.Tensor{
-		safetensors.Float32(contextTensor, j.Prompt.shape(), s.vectors.Data),
-		safetensors.Float32(velocityTensor, j.Prompt.shape(), s.velocity.Data),
+	text, err := formatJSON(curves)
+	if err != nil {
+		return fmt.Errorf("saving the state of %s: %w", seedsText(group), err)
+	}
+	err = safetensors.Write(j.statePath(group), []safetensors.Tensor{
+		safetensors.Float32(contextTensor, shape, vectors),
+		safetensors.Float32(velocityTensor, shape, velocities),
 	}, map[string]string{
 		formatKey: stateFormat, versionKey: formatVersion,
-		"inputs": j.inputs(seed), "curve": curve,
+		"inputs": j.groupInputs(group), "curves": text,
 	})
 	if err != nil {
-		return fmt.Errorf("saving the state of seed %d: %w", seed, err)
+		return fmt.Errorf("saving the state of %s: %w", seedsText(group), err)
 	}
 	return nil
 }
 
-// resume gives the state in which a training of the same inputs was
-// interrupted, or that at the beginning. A state that is damaged, or of other
+// resume gives the states, by seed, in which a training of the same inputs was
+// interrupted, or those at the beginning. A file that is damaged, or of other
 // inputs, is as good as none.
-func (j *Job) resume(seed uint64) (s state, err error) {
-	file, err := safetensors.Open(j.statePath(seed))
+func (j *Job) resume(group []uint64) (states []state, err error) {
+	file, err := safetensors.Open(j.statePath(group))
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, safetensors.ErrFormat):
-		return j.begin(seed), nil
+		return j.begin(group), nil
 	case err != nil:
-		return state{}, fmt.Errorf("going on with seed %d: %w", seed, err)
+		return nil, fmt.Errorf("going on with %s: %w", seedsText(group), err)
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	if s, err := j.decodeState(seed, file); err == nil {
-		return s, nil
+	if states, err := j.decodeState(group, file); err == nil {
+		return states, nil
 	}
-	return j.begin(seed), nil
+	return j.begin(group), nil
 }
 
-func (j *Job) decodeState(seed uint64, file *safetensors.File) (s state, err error) {
+func (j *Job) decodeState(group []uint64, file *safetensors.File) ([]state, error) {
 	m := &metadata{values: file.Metadata()}
 	if err := m.format(stateFormat); err != nil {
-		return s, err
+		return nil, err
 	}
 	inputs := m.text("inputs")
-	s.curve = readJSON[[]Epoch](m, "curve")
+	curves := readJSON[[][]Epoch](m, "curves")
 	if err := m.err(); err != nil {
-		return s, err
+		return nil, err
 	}
-	if inputs != j.inputs(seed) || len(s.curve) > j.Settings.Epochs {
-		return s, errors.New("it is of a training with other inputs")
+	if inputs != j.groupInputs(group) || len(curves) != len(group) {
+		return nil, errors.New("it is of a training with other inputs")
 	}
-	if s.vectors, err = readMatrix(file, contextTensor, j.Prompt.shape()); err != nil {
-		return s, err
+	shape := append([]int{len(group)}, j.Prompt.shape()...)
+	vectors, err := readMatrix(file, contextTensor, shape)
+	if err != nil {
+		return nil, err
 	}
-	s.velocity, err = readMatrix(file, velocityTensor, j.Prompt.shape())
-	return s, err
+	velocities, err := readMatrix(file, velocityTensor, shape)
+	if err != nil {
+		return nil, err
+	}
+	states, rows := make([]state, len(group)), j.Prompt.Rows()
+	for i, curve := range curves {
+		if len(curve) != len(curves[0]) || len(curve) > j.Settings.Epochs {
+			return nil, fmt.Errorf("seed %d is at epoch %d", group[i], len(curve))
+		}
+		from, to := i*rows, (i+1)*rows
+		states[i] = state{vectors: vectors.Slice(from, to).Clone(), velocity: velocities.Slice(from, to).Clone(), curve: curve}
+	}
+	return states, nil
 }
 
-func (j *Job) begin(seed uint64) state {
+func (j *Job) begin(group []uint64) []state {
 	rows, width := j.Prompt.Rows(), j.Prompt.Width
-	s := state{velocity: array.NewMatrix(rows, width)}
-	if j.Initial != nil {
-		s.vectors = j.Initial.Clone()
-	} else {
-		s.vectors = RandomContext(seed, rows, width)
+	states := make([]state, len(group))
+	for i, seed := range group {
+		states[i].velocity = array.NewMatrix(rows, width)
+		if j.Initial != nil {
+			states[i].vectors = j.Initial.Clone()
+		} else {
+			states[i].vectors = RandomContext(seed, rows, width)
+		}
 	}
-	return s
+	return states
 }
 
-// inputs is a hash of everything that the context of a seed depends on.
-func (j *Job) inputs(seed uint64) string {
+// inputs is a hash of everything that the context of a seed depends on: in its
+// last bits also on the seeds beside it.
+func (j *Job) inputs(group []uint64, seed uint64) string {
 	sum := sha256.New()
 	sum.Write(j.digest[:])
+	writeNumbers(sum, uint64(len(group)))
+	writeNumbers(sum, group...)
 	writeNumbers(sum, seed)
 	return hex.EncodeToString(sum.Sum(nil))
 }
+
+// groupInputs is that of a group's state.
+func (j *Job) groupInputs(group []uint64) string { return j.inputs(group, group[0]) }
 
 // digestInputs hashes what is common to all seeds; it takes a while for much data.
 func (j *Job) digestInputs() error {
@@ -125,9 +155,9 @@ func writeNumbers(sum hash.Hash, numbers ...uint64) {
 	}
 }
 
-// forget removes the state of a seed that is done.
-func (j *Job) forget(seed uint64) error {
-	if err := os.Remove(j.statePath(seed)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+// forget removes the state of a group that is done.
+func (j *Job) forget(group []uint64) error {
+	if err := os.Remove(j.statePath(group)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("removing the state of a finished training: %w", err)
 	}
 	return nil

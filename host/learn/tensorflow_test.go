@@ -170,7 +170,7 @@ func TestPyTorch(t *testing.T) {
 				if c.shape.ClassSpecific {
 					vectors = want.matrix("class_contexts")
 				}
-				got, err := prompts.Gradient(t.Context(), vectors, c.data.Features, c.data.Targets)
+				got, err := gradient(t.Context(), prompts, vectors, c.data.Features, c.data.Targets)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -323,7 +323,7 @@ func TestDemo(t *testing.T) {
 	}
 }
 
-// TestSameBytes interrupts a training on TensorFlow, and trains two seeds at once.
+// TestSameBytes interrupts a training on TensorFlow, of two seeds side by side.
 func TestSameBytes(t *testing.T) {
 	model, tokens := opened(t, filepath.Join(goldenSmall, "vit"))
 	want := readReference(t, filepath.Join(goldenSmall, "vit", "expected.npz"))
@@ -333,12 +333,12 @@ func TestSameBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	settings := learn.DefaultSettings()
-	settings.Epochs, settings.Seeds = 3, []uint64{1, 2}
+	settings.Epochs, settings.Seeds, settings.Together = 3, []uint64{1, 2}, 2
 	job := learn.Job{Folder: t.TempDir(), Prompt: prompts.Prompt, Gradienter: prompts, Data: want.data(len(classNames)), Settings: settings}
 	mustRun(t, job)
 	undisturbed := contents(t, job.Folder)
 
-	job.Folder, job.Settings.Parallel = t.TempDir(), 2
+	job.Folder = t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())
 	job.Events.OnEpoch = func(_ uint64, e learn.Epoch) {
 		if e.Epoch == 1 {

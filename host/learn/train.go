@@ -3,18 +3,18 @@ package learn
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/upl-host/upl-host/graphs"
 	"github.com/upl-host/upl-host/graphs/array"
 )
 
-// Gradienter computes eq. 3 and 4 and their gradient. Where several seeds train
-// at once it is called from several goroutines.
+// Gradienter computes eq. 3 and 4 and their gradient.
 type Gradienter interface {
-	// Gradient takes the vectors of a context (Prompt.Rows x W), features [B, D] and
-	// targets [B, C]. It keeps none of its arguments.
-	Gradient(ctx context.Context, vectors, features, targets array.Matrix) (graphs.Gradient, error)
+	// Gradients takes a batch for each context that trains in this step: vectors
+	// (Prompt.Rows x W), features [B, D] and targets [B, C]. It keeps none of them.
+	Gradients(ctx context.Context, batches []graphs.Batch) ([]graphs.Gradient, error)
 }
 
 // Epoch is a point of the training curve: means over an epoch's steps, each
@@ -37,7 +37,7 @@ type Step struct {
 }
 
 // Events tell of a training's progress. Any may be nil; calls come one at a
-// time, also where seeds train at once, and hold the training up until they return.
+// time, and hold the training up until they return.
 type Events struct {
 	OnPlan  func(Plan)                 // before the first step
 	OnStep  func(Step)                 // after each step
@@ -59,19 +59,19 @@ func (e *DivergedError) Error() string {
 		"and if it happens at any rate, check the model with `upl-host model check`", e.Seed, e.Epoch, e.Step, e.What, e.Rate)
 }
 
-// trainer learns the context of one seed.
+// trainer learns the contexts of a group of seeds, step by step side by side.
 type trainer struct {
-	job  *Job
-	seed uint64
-	// onStep is called after each step.
-	onStep func(epoch, step int, loss float64)
-	state
-	// The batch, in memory that steps share.
-	features, targets array.Matrix
+	job   *Job
+	seeds []uint64
+	// onStep is called for each seed after each step.
+	onStep func(seed uint64, epoch, step int, loss float64)
+	states []state // by seed
+	// The batches, in memory that steps share; vectors are the states'.
+	batches []graphs.Batch
 }
 
-// state is what a training goes on from: it changes from one step to the next,
-// and is written at the end of an epoch.
+// state is what a seed's training goes on from: it changes from one step to the
+// next, and is written at the end of an epoch.
 type state struct {
 	vectors, velocity array.Matrix
 	curve             []Epoch // one an epoch done
@@ -82,64 +82,111 @@ func (s state) clone() state {
 	return state{vectors: s.vectors.Clone(), velocity: s.velocity.Clone(), curve: s.curve[:len(s.curve):len(s.curve)]}
 }
 
-func newTrainer(job *Job, seed uint64, from state, onStep func(epoch, step int, loss float64)) *trainer {
+func newTrainer(job *Job, seeds []uint64, from []state, onStep func(seed uint64, epoch, step int, loss float64)) *trainer {
 	size, _ := job.Settings.batches(job.Data.Features.Rows)
-	return &trainer{
-		job: job, seed: seed, onStep: onStep, state: from,
-		features: array.NewMatrix(size, job.Data.Features.Cols),
-		targets:  array.NewMatrix(size, job.Data.Targets.Cols),
+	t := &trainer{job: job, seeds: seeds, onStep: onStep, states: from, batches: make([]graphs.Batch, len(seeds))}
+	for i := range t.batches {
+		t.batches[i] = graphs.Batch{
+			Vectors:  from[i].vectors,
+			Features: array.NewMatrix(size, job.Data.Features.Cols),
+			Targets:  array.NewMatrix(size, job.Data.Targets.Cols),
+		}
 	}
+	return t
 }
 
-// epoch makes the steps of the next epoch. After an error the state is that of
-// some step within, not to be gone on from.
+// done is the number of epochs that are behind.
+func (t *trainer) done() int { return len(t.states[0].curve) }
+
+func (t *trainer) clone() []state {
+	clones := make([]state, len(t.states))
+	for i, s := range t.states {
+		clones[i] = s.clone()
+	}
+	return clones
+}
+
+// epochOf is a seed's part in an epoch.
+type epochOf struct {
+	order          []int
+	point          Epoch
+	right, counted int
+}
+
+// epoch makes the steps of the next epoch. After an error the states are those
+// of some step within, not to be gone on from.
 func (t *trainer) epoch(ctx context.Context) error {
-	settings := t.job.Settings
-	epoch := len(t.curve)
-	size, steps := settings.batches(t.job.Data.Features.Rows)
-	order := t.job.order()(t.seed, epoch, t.job.Data.Features.Rows)
-	point := Epoch{Epoch: epoch, Rate: settings.Rate(epoch)}
-	optimizer := sgd{momentum: float32(settings.Momentum), decay: float32(settings.WeightDecay)}
-	right, counted := 0, 0
+	settings, data := t.job.Settings, t.job.Data
+	epoch := t.done()
+	_, steps := settings.batches(data.Features.Rows)
+	parts := make([]epochOf, len(t.seeds))
+	for i, seed := range t.seeds {
+		parts[i].order = t.job.order()(seed, epoch, data.Features.Rows)
+		parts[i].point = Epoch{Epoch: epoch, Rate: settings.Rate(epoch)}
+	}
 	for step := range steps {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		picks := order[step*size : (step+1)*size]
-		gather(t.features, t.job.Data.Features, picks)
-		gather(t.targets, t.job.Data.Targets, picks)
-		g, err := t.job.Gradienter.Gradient(ctx, t.vectors, t.features, t.targets)
+		for i, b := range t.batches {
+			picks := parts[i].order[step*b.Features.Rows : (step+1)*b.Features.Rows]
+			gather(b.Features, data.Features, picks)
+			gather(b.Targets, data.Targets, picks)
+		}
+		gradients, err := t.job.Gradienter.Gradients(ctx, t.batches)
 		if err != nil {
-			return fmt.Errorf("learning: seed %d, epoch %d, step %d: %w", t.seed, epoch, step, err)
+			return fmt.Errorf("learning: %s, epoch %d, step %d: %w", seedsText(t.seeds), epoch, step, err)
 		}
-		if err := t.checkShapes(g); err != nil {
-			return fmt.Errorf("learning: seed %d, epoch %d, step %d: %w", t.seed, epoch, step, err)
+		for i := range t.seeds {
+			if err := t.move(i, step, &parts[i], gradients[i]); err != nil {
+				return err
+			}
+			parts[i].point.Loss += gradients[i].Loss / float64(steps)
 		}
-		optimizer.step(t.vectors.Data, t.velocity.Data, g.Gradient.Data, point.Rate)
-		if what := t.diverged(g); what != "" {
-			return &DivergedError{Seed: t.seed, Epoch: epoch, Step: step, Rate: point.Rate, What: what}
-		}
-		r, c := agreement(g.Logits, t.targets)
-		right, counted = right+r, counted+c
-		point.Loss += g.Loss / float64(steps)
-		t.onStep(epoch, step, g.Loss)
 	}
-	if counted > 0 {
-		point.Accuracy = float64(right) / float64(counted)
+	for i, p := range parts {
+		if p.counted > 0 {
+			p.point.Accuracy = float64(p.right) / float64(p.counted)
+		}
+		t.states[i].curve = append(t.states[i].curve, p.point)
 	}
-	t.curve = append(t.curve, point)
 	return nil
 }
 
-// checkShapes holds a model of foreign make to the contract.
-func (t *trainer) checkShapes(g graphs.Gradient) error {
-	if g.Gradient.Rows != t.vectors.Rows || g.Gradient.Cols != t.vectors.Cols {
-		return fmt.Errorf("the model gave a gradient of %d x %d for a context of %d x %d",
-			g.Gradient.Rows, g.Gradient.Cols, t.vectors.Rows, t.vectors.Cols)
+// move makes one step of seed i.
+func (t *trainer) move(i, step int, part *epochOf, g graphs.Gradient) error {
+	seed, s, b, point := t.seeds[i], t.states[i], t.batches[i], part.point
+	if err := checkShapes(b, g); err != nil {
+		return fmt.Errorf("learning: seed %d, epoch %d, step %d: %w", seed, point.Epoch, step, err)
 	}
-	if g.Logits.Rows != t.targets.Rows || g.Logits.Cols != t.targets.Cols {
+	settings := t.job.Settings
+	optimizer := sgd{momentum: float32(settings.Momentum), decay: float32(settings.WeightDecay)}
+	optimizer.step(s.vectors.Data, s.velocity.Data, g.Gradient.Data, point.Rate)
+	if what := diverged(s.vectors, g); what != "" {
+		return &DivergedError{Seed: seed, Epoch: point.Epoch, Step: step, Rate: point.Rate, What: what}
+	}
+	right, counted := agreement(g.Logits, b.Targets)
+	part.right, part.counted = part.right+right, part.counted+counted
+	t.onStep(seed, point.Epoch, step, g.Loss)
+	return nil
+}
+
+func seedsText(seeds []uint64) string {
+	if len(seeds) == 1 {
+		return fmt.Sprint("seed ", seeds[0])
+	}
+	return fmt.Sprint("seeds ", strings.Trim(fmt.Sprint(seeds), "[]"))
+}
+
+// checkShapes holds a model of foreign make to the contract.
+func checkShapes(b graphs.Batch, g graphs.Gradient) error {
+	if g.Gradient.Rows != b.Vectors.Rows || g.Gradient.Cols != b.Vectors.Cols {
+		return fmt.Errorf("the model gave a gradient of %d x %d for a context of %d x %d",
+			g.Gradient.Rows, g.Gradient.Cols, b.Vectors.Rows, b.Vectors.Cols)
+	}
+	if g.Logits.Rows != b.Targets.Rows || g.Logits.Cols != b.Targets.Cols {
 		return fmt.Errorf("the model gave logits of %d x %d for targets of %d x %d",
-			g.Logits.Rows, g.Logits.Cols, t.targets.Rows, t.targets.Cols)
+			g.Logits.Rows, g.Logits.Cols, b.Targets.Rows, b.Targets.Cols)
 	}
 	return nil
 }
@@ -150,13 +197,13 @@ const contextLimit = 1e16
 
 // diverged names what left the range of numbers in a step, "" if nothing did. A
 // gradient that is not finite makes the context so.
-func (t *trainer) diverged(g graphs.Gradient) string {
+func diverged(vectors array.Matrix, g graphs.Gradient) string {
 	if !finite(g.Loss) {
 		return fmt.Sprintf("the loss is %v", g.Loss)
 	}
-	for i, v := range t.vectors.Data {
+	for i, v := range vectors.Data {
 		if !(v >= -contextLimit && v <= contextLimit) { // also for NaN
-			return fmt.Sprintf("value %d of vector %d of the context is %g", i%t.vectors.Cols, i/t.vectors.Cols, v)
+			return fmt.Sprintf("value %d of vector %d of the context is %g", i%vectors.Cols, i/vectors.Cols, v)
 		}
 	}
 	return ""
