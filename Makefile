@@ -99,6 +99,11 @@ fmt: tools ## format the code
 bench: tensorflow ## run the benchmarks
 	$(GO) test -tags tensorflow -run '^$$' -bench . -benchmem ./...
 
+# QUICK=1 tries it out with small models and few data; ARGS are examples/benchmarks/run's.
+.PHONY: bench-compare
+bench-compare: build ## the same work in PyTorch, ONNX Runtime and numpy, in one run; into build/compare
+	examples/benchmarks/run $(if $(QUICK),--quick) $(ARGS)
+
 .PHONY: clean
 clean: ## remove what was built; .deps stays
 	rm -rf bin lib build
