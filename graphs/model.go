@@ -40,6 +40,9 @@ type Options struct {
 	// Threads is the number of threads within and between ops; 0 leaves it to
 	// TensorFlow. Results do not depend on it: for that, 1 is taken as 2 within ops.
 	Threads int
+	// Precision is float32 or bfloat16; a device that does not have it is an error.
+	// Empty means float32.
+	Precision Precision
 }
 
 // Gradient is what one call of prompt_gradient gives.

@@ -43,28 +43,15 @@ func openSession(dir string, options Options) (session, error) {
 	if err != nil {
 		return nil, err
 	}
-	if choice.gpu {
-		if err := requireGPU(options.Device, config); err != nil {
-			return nil, err
-		}
+	on, err := choose(choice, options, config)
+	if err != nil {
+		return nil, err
 	}
 	model, err := tf.LoadSavedModel(dir, []string{savedmodel.Tag}, config)
 	if err != nil {
 		return nil, fmt.Errorf("%w: TensorFlow cannot load its graph or its weights; the folder may be damaged or incomplete: %w", savedmodel.ErrFormat, err)
 	}
-	s := &tensorflowSession{model: model}
-	devices, err := model.Session.ListDevices()
-	if err != nil {
-		return nil, errors.Join(err, s.close())
-	}
-	s.on = "CPU"
-	if gpu, ok := firstGPU(convertDevices(devices)); ok {
-		s.on = gpu.Name
-		if choice.number > 0 {
-			s.on = fmt.Sprint("GPU:", choice.number) // the only visible one, which TensorFlow counts from 0
-		}
-	}
-	return s, nil
+	return &tensorflowSession{model: model, on: on}, nil
 }
 
 // sessionOptions is the ConfigProto of a choice: soft placement (operations
@@ -75,6 +62,9 @@ func sessionOptions(options Options) (*tf.SessionOptions, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := CheckPrecision(options.Precision); err != nil {
+		return nil, err
+	}
 	if options.Threads < 0 || options.Threads > math.MaxInt16 {
 		return nil, fmt.Errorf("%d threads", options.Threads)
 	}
@@ -83,6 +73,13 @@ func sessionOptions(options Options) (*tf.SessionOptions, error) {
 		IntraOpParallelismThreads: int32(poolSize(options.Threads)),
 		InterOpParallelismThreads: int32(options.Threads),
 		GpuOptions:                &configpb.GPUOptions{AllowGrowth: true},
+	}
+	if options.Precision == BFloat16 {
+		// The graph optimiser casts what goes into products and convolutions, of the
+		// gradient as well.
+		config.GraphOptions = &configpb.GraphOptions{
+			RewriteOptions: &configpb.RewriterConfig{AutoMixedPrecisionOnednnBfloat16: configpb.RewriterConfig_ON},
+		}
 	}
 	if choice.cpu {
 		config.DeviceCount = map[string]int32{"GPU": 0}
@@ -110,17 +107,28 @@ func poolSize(threads int) int {
 	return max(threads, smallestPool)
 }
 
-// requireGPU fails where TensorFlow has no GPU, before any weights are read:
-// with soft placement it would silently run on the CPU.
-func requireGPU(asked string, config *tf.SessionOptions) error {
+// choose names the device that a session will run on, before any weights are
+// read. It fails where TensorFlow has no GPU and one was asked for, since with soft
+// placement it would silently run on the CPU; and where the device lacks the precision.
+func choose(choice deviceChoice, options Options, config *tf.SessionOptions) (string, error) {
 	devices, err := listDevices(config)
 	if err != nil {
-		return &NoDeviceError{Asked: asked, cause: err}
+		if choice.gpu {
+			err = &NoDeviceError{Asked: options.Device, cause: err}
+		}
+		return "", err
 	}
-	if _, ok := firstGPU(devices); !ok {
-		return &NoDeviceError{Asked: asked, Have: devices}
+	on := cpuName
+	gpu, found := firstGPU(devices)
+	switch {
+	case found && choice.number > 0:
+		on = fmt.Sprint("GPU:", choice.number) // the only visible one, which TensorFlow counts from 0
+	case found:
+		on = gpu.Name
+	case choice.gpu:
+		return "", &NoDeviceError{Asked: options.Device, Have: devices}
 	}
-	return nil
+	return on, options.Precision.on(on)
 }
 
 func firstGPU(devices []Device) (Device, bool) {

@@ -226,13 +226,15 @@ func refuseOther(path string, before, now *config.Config) error {
 // model opens a model where it is not open.
 func (r *run) model(i int) (*backbone.Backbone, error) {
 	if r.opened[i] == nil {
-		b, err := r.models[i].Open(graphs.Options{Device: r.config.Device, Threads: r.config.Run.Threads})
+		b, err := r.models[i].Open(graphs.Options{
+			Device: r.config.Device, Threads: r.config.Run.Threads, Precision: graphs.Precision(r.config.Run.Precision),
+		})
 		if err != nil {
 			return nil, err
 		}
 		r.opened[i] = b
-		r.manifest.Machine.Device = b.Device()
-		r.log.Info("model is open", "model", b.Name, "device", b.Device())
+		r.manifest.Machine.Device, r.manifest.Machine.Precision = b.Device(), string(b.Precision())
+		r.log.Info("model is open", "model", b.Name, "device", b.Device(), "precision", b.Precision())
 	}
 	return r.opened[i], nil
 }

@@ -157,8 +157,12 @@ func (b *Backbone) ClassFeatures(ctx context.Context, templates, classNames []st
 	return label.MeanOfTemplates(features), nil
 }
 
-// Key names all that decides a picture's features: model, preprocessing, kind of device.
+// Key names all that decides a picture's features: model, preprocessing, kind of
+// device, precision.
 func (b *Backbone) Key() string {
 	kind, _, _ := strings.Cut(strings.ToLower(b.Device()), ":")
+	if p := b.Precision(); p != graphs.Float32 {
+		kind += " " + string(p)
+	}
 	return strings.Join([]string{b.Description.Hash, b.Transform.Key(), kind}, "\n")
 }
