@@ -10,7 +10,9 @@ GO ?= go
 PREFIX ?= /usr/local
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 
-TENSORFLOW := $(CURDIR)/.deps/tensorflow/2.21.0
+# GPU=1 builds and installs with the TensorFlow that has CUDA.
+GPU ?=
+TENSORFLOW := $(CURDIR)/.deps/tensorflow$(if $(GPU),-gpu)/2.21.0
 # A folder with libtensorflow (libtensorflow.so or libtensorflow_cc.so.2) and,
 # in it or beside it, include/tensorflow/c; none: the wheel is fetched.
 LIBTENSORFLOW ?= $(TENSORFLOW)/tensorflow
@@ -30,14 +32,18 @@ ldflags := -s -w -X main.version=$(VERSION)
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
 .PHONY: tensorflow
 tensorflow: $(tensorflow_ready) ## fetch TensorFlow, once, into .deps
 	@.ci/link '$(LIBTENSORFLOW)'
 
+.PHONY: tensorflow-gpu
+tensorflow-gpu: ## fetch the TensorFlow that has CUDA, 6 GB, once; then: make build GPU=1
+	.ci/tensorflow gpu
+
 $(TENSORFLOW)/.complete:
-	.ci/tensorflow
+	.ci/tensorflow $(if $(GPU),gpu,cpu)
 
 .PHONY: env
 env: tensorflow ## print the environment for go commands of your own: eval "$$(make -s env)"
@@ -64,7 +70,7 @@ lib/upl-host/plugins/strategies/strategies.wasm:
 	cp strategies/upl-plugin.yaml $(@D)/
 
 .PHONY: install
-install: build ## install below PREFIX (default /usr/local), TensorFlow's library included
+install: build ## install below PREFIX (default /usr/local), TensorFlow's library included, and CUDA with GPU=1
 	DESTDIR='$(DESTDIR)' .ci/install '$(PREFIX)'
 
 .PHONY: test

@@ -26,7 +26,7 @@ func (e *NoDeviceError) Error() string {
 		have[i] = d.Name
 	}
 	message := fmt.Sprintf("device %s was asked for, TensorFlow has %s: use device auto or cpu, or give upl-host a TensorFlow with CUDA "+
-		"(make build LIBTENSORFLOW=DIR, DIR from `pip install 'tensorflow[and-cuda]==2.21.0'`) and a driver that `nvidia-smi` finds", e.Asked, strings.Join(have, ", "))
+		"(make build GPU=1) and a driver that `nvidia-smi` finds", e.Asked, strings.Join(have, ", "))
 	if e.cause != nil {
 		message += ": " + e.cause.Error()
 	}

@@ -43,6 +43,9 @@ type Options struct {
 	// Hash is the hash of the model's folder where the caller has just computed it;
 	// empty: Open does.
 	Hash string
+	// Precision is float32 or bfloat16; a device that does not have it is an error.
+	// Empty means float32.
+	Precision Precision
 }
 
 // Gradient is what one call of prompt_gradient gives.

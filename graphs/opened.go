@@ -1,6 +1,7 @@
 package graphs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ type Model struct {
 	hash       string
 	signatures map[string]Signature
 	session    session
+	precision  Precision
 }
 
 // session runs a graph; TensorFlow's is the only one that there is.
@@ -41,7 +43,8 @@ type tensor struct {
 
 // Open reads a model's folder, checks its signatures against its upl.json and
 // the contract, and loads it onto a device. Errors that callers may tell apart:
-// ErrConfig, ErrContract, savedmodel.ErrFormat, *NoDeviceError, ErrNoTensorFlow.
+// ErrConfig, ErrContract, savedmodel.ErrFormat, *NoDeviceError, *PrecisionError,
+// ErrNoTensorFlow.
 func Open(dir string, options Options) (*Model, error) {
 	dir = filepath.Clean(dir)
 	config, err := ReadConfig(dir)
@@ -75,7 +78,7 @@ func Open(dir string, options Options) (*Model, error) {
 	if hash.err != nil {
 		return nil, errors.Join(hash.err, session.close())
 	}
-	return &Model{config: config, dir: dir, hash: hash.sum, signatures: signatures, session: session}, nil
+	return &Model{config: config, dir: dir, hash: hash.sum, signatures: signatures, session: session, precision: cmp.Or(options.Precision, Float32)}, nil
 }
 
 // Config returns the model's upl.json.
@@ -90,6 +93,9 @@ func (m *Model) Hash() string { return m.hash }
 
 // Device returns the device that the model runs on: CPU, or GPU:0 and so on.
 func (m *Model) Device() string { return m.session.device() }
+
+// Precision returns the precision that the model computes in.
+func (m *Model) Precision() Precision { return m.precision }
 
 // Has reports whether the model has a signature.
 func (m *Model) Has(signature string) bool {

@@ -5,11 +5,14 @@ package graphs
 import "fmt"
 
 // DeviceFor returns what Model.Device will be of a model that is opened with these
-// options, without opening one. Error: *NoDeviceError.
+// options, without opening one. Errors: *NoDeviceError, *PrecisionError.
 func DeviceFor(options Options) (string, error) {
 	choice, err := parseDevice(options.Device)
-	if err != nil || choice.cpu {
-		return cpu, err
+	if err != nil {
+		return "", err
+	}
+	if choice.cpu {
+		return cpuName, options.Precision.on(cpuName)
 	}
 	config, err := sessionOptions(options)
 	if err != nil {
@@ -17,22 +20,24 @@ func DeviceFor(options Options) (string, error) {
 	}
 	devices, err := listDevices(config)
 	if err != nil {
-		return "", &NoDeviceError{Asked: options.Device, cause: err}
+		if choice.gpu {
+			err = &NoDeviceError{Asked: options.Device, cause: err}
+		}
+		return "", err
 	}
 	if _, ok := firstGPU(devices); !ok && choice.gpu {
 		return "", &NoDeviceError{Asked: options.Device, Have: devices}
 	}
-	return choice.name(devices), nil
+	on := choice.name(devices)
+	return on, options.Precision.on(on)
 }
-
-const cpu = "CPU"
 
 // name is the device that computes: the first GPU, where there is one.
 func (c deviceChoice) name(devices []Device) string {
 	gpu, ok := firstGPU(devices)
 	switch {
 	case !ok:
-		return cpu
+		return cpuName
 	case c.number > 0:
 		return fmt.Sprint("GPU:", c.number) // the only visible one, which TensorFlow counts from 0
 	}

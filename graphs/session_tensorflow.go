@@ -39,26 +39,17 @@ func openSession(dir string, options Options) (session, error) {
 	if err != nil {
 		return nil, err
 	}
-	choice, err := parseDevice(options.Device)
+	// Before any weights are read: with soft placement a session without a GPU would
+	// silently run on the CPU.
+	on, err := DeviceFor(options)
 	if err != nil {
 		return nil, err
-	}
-	if choice.gpu {
-		if err := requireGPU(options.Device, config); err != nil {
-			return nil, err
-		}
 	}
 	model, err := tf.LoadSavedModel(dir, []string{savedmodel.Tag}, config)
 	if err != nil {
 		return nil, fmt.Errorf("%w: TensorFlow cannot load its graph or its weights; the folder may be damaged or incomplete: %w", savedmodel.ErrFormat, err)
 	}
-	s := &tensorflowSession{model: model}
-	devices, err := model.Session.ListDevices()
-	if err != nil {
-		return nil, errors.Join(err, s.close())
-	}
-	s.on = choice.name(convertDevices(devices))
-	return s, nil
+	return &tensorflowSession{model: model, on: on}, nil
 }
 
 // sessionOptions is the ConfigProto of a choice: soft placement (operations
@@ -69,6 +60,9 @@ func sessionOptions(options Options) (*tf.SessionOptions, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := CheckPrecision(options.Precision); err != nil {
+		return nil, err
+	}
 	if options.Threads < 0 || options.Threads > math.MaxInt16 {
 		return nil, fmt.Errorf("%d threads", options.Threads)
 	}
@@ -77,6 +71,13 @@ func sessionOptions(options Options) (*tf.SessionOptions, error) {
 		IntraOpParallelismThreads: int32(poolSize(options.Threads)),
 		InterOpParallelismThreads: int32(options.Threads),
 		GpuOptions:                &configpb.GPUOptions{AllowGrowth: true},
+	}
+	if options.Precision == BFloat16 {
+		// The graph optimiser casts what goes into products and convolutions, of the
+		// gradient as well.
+		config.GraphOptions = &configpb.GraphOptions{
+			RewriteOptions: &configpb.RewriterConfig{AutoMixedPrecisionOnednnBfloat16: configpb.RewriterConfig_ON},
+		}
 	}
 	if choice.cpu {
 		config.DeviceCount = map[string]int32{"GPU": 0}
@@ -102,19 +103,6 @@ func poolSize(threads int) int {
 		return 0 // one for each processor
 	}
 	return max(threads, smallestPool)
-}
-
-// requireGPU fails where TensorFlow has no GPU, before any weights are read:
-// with soft placement it would silently run on the CPU.
-func requireGPU(asked string, config *tf.SessionOptions) error {
-	devices, err := listDevices(config)
-	if err != nil {
-		return &NoDeviceError{Asked: asked, cause: err}
-	}
-	if _, ok := firstGPU(devices); !ok {
-		return &NoDeviceError{Asked: asked, Have: devices}
-	}
-	return nil
 }
 
 func firstGPU(devices []Device) (Device, bool) {

@@ -51,6 +51,8 @@ type Machine struct {
 	System string `json:"system"`
 	CPUs   int    `json:"cpus"`
 	Device string `json:"device"`
+	// Precision is float32 or bfloat16: that of matrix products and convolutions.
+	Precision string `json:"precision"`
 }
 
 // ModelRecord identifies a model by the SHA-256 of its folder.

@@ -65,7 +65,9 @@ func Run(ctx context.Context, c *config.Config, options Options) (_ *Summary, er
 	defer func() { err = errors.Join(err, closeLog()) }()
 
 	r := &run{plan: p, options: options, folder: f, log: log}
-	r.towers = newTowers(p.models, graphs.Options{Device: c.Device, Threads: c.Run.Threads}, log)
+	r.towers = newTowers(p.models, graphs.Options{
+		Device: c.Device, Threads: c.Run.Threads, Precision: graphs.Precision(c.Run.Precision),
+	}, log)
 	defer func() { err = errors.Join(err, r.towers.close()) }()
 	r.manifest = r.newManifest()
 	for _, note := range r.data.Notes {
@@ -224,14 +226,19 @@ func refuseOther(path string, before, now *config.Config) error {
 	return &UsageError{Err: &OtherConfigurationError{Path: path, Differences: differences}}
 }
 
-// deviceKind is cpu or gpu: what the models run on, whether they are open or not.
+// deviceKind is what the models run on, whether they are open or not, as keys of
+// caches have it: cpu, gpu, cpu bfloat16.
 func (r *run) deviceKind() (string, error) {
 	device, err := r.towers.device()
 	if err != nil {
 		return "", err
 	}
-	r.manifest.Machine.Device = device
-	return kind(device), nil
+	r.manifest.Machine.Device, r.manifest.Machine.Precision = device, r.config.Run.Precision
+	name := kind(device)
+	if p := r.config.Run.Precision; p != string(graphs.Float32) {
+		name += " " + p
+	}
+	return name, nil
 }
 
 // model opens a model where it is not open.
@@ -240,7 +247,7 @@ func (r *run) model(i int) (*backbone.Backbone, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.manifest.Machine.Device = b.Device()
+	r.manifest.Machine.Device, r.manifest.Machine.Precision = b.Device(), string(b.Precision())
 	return b, nil
 }
 

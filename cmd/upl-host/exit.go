@@ -63,7 +63,7 @@ func exitCode(err error) int {
 	case is[*usageError](err), is[*host.UsageError](err), is[*arrays.Error](err), is[*config.Error](err), is[*dataset.Error](err),
 		is[*folder.LockedError](err), is[*plugins.NotFoundError](err), is[*plugins.PathError](err), is[*plugins.AmbiguousError](err), is[*plugins.ParameterError](err), is[*plugins.GrantError](err),
 		is[*oci.ReferenceError](err), is[*oci.NotFoundError](err), is[*oci.ExistsError](err), is[*scaffold.NameError](err), is[*scaffold.LanguageError](err), is[*scaffold.ExistsError](err),
-		is[*graphs.NoDeviceError](err), errors.Is(err, graphs.ErrConfig), errors.Is(err, graphs.ErrContract), errors.Is(err, savedmodel.ErrExists):
+		is[*graphs.NoDeviceError](err), is[*graphs.PrecisionError](err), errors.Is(err, graphs.ErrConfig), errors.Is(err, graphs.ErrContract), errors.Is(err, savedmodel.ErrExists):
 		return exitUsage
 	case is[*plugins.ManifestError](err), is[*oci.ArtefactError](err), is[*plugins.GuestError](err), is[*plugins.TrapError](err), is[*plugins.ProtocolError](err), is[*plugins.DataError](err),
 		is[*conformance.Error](err):

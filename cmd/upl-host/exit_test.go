@@ -43,6 +43,7 @@ func TestExitCode(t *testing.T) {
 		{&plugins.AmbiguousError{}, 2},
 		{&plugins.ParameterError{}, 2},
 		{&graphs.NoDeviceError{}, 2},
+		{&graphs.PrecisionError{}, 2},
 		{graphs.ErrContract, 2},
 		{&plugins.GuestError{}, 3},
 		{&plugins.TrapError{}, 3},

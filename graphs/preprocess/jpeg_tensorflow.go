@@ -41,13 +41,7 @@ func newJPEGSession() (*jpegSession, error) {
 	if err != nil {
 		return nil, fmt.Errorf("building the JPEG decoder's graph: %w", err)
 	}
-	// Callers bring their own parallelism, and a GPU has no part in this.
-	options, err := proto.Marshal(&config.ConfigProto{
-		DeviceCount:               map[string]int32{"GPU": 0},
-		IntraOpParallelismThreads: 1,
-		InterOpParallelismThreads: 1,
-		Experimental:              &config.ConfigProto_Experimental{ExecutorType: "SINGLE_THREADED_EXECUTOR"},
-	})
+	options, err := proto.Marshal(jpegConfig())
 	if err != nil {
 		return nil, fmt.Errorf("describing the JPEG decoder's session: %w", err)
 	}
@@ -56,6 +50,17 @@ func newJPEGSession() (*jpegSession, error) {
 		return nil, fmt.Errorf("opening the JPEG decoder's session: %w", err)
 	}
 	return s, nil
+}
+
+// jpegConfig leaves parallelism to the callers; a GPU has no part in decoding, and
+// a session that saw one would take memory of it.
+func jpegConfig() *config.ConfigProto {
+	return &config.ConfigProto{
+		DeviceCount:               map[string]int32{"GPU": 0},
+		IntraOpParallelismThreads: 1,
+		InterOpParallelismThreads: 1,
+		Experimental:              &config.ConfigProto_Experimental{ExecutorType: "SINGLE_THREADED_EXECUTOR"},
+	}
 }
 
 // decodeComponents decodes a JPEG of one or three components into the picture.

@@ -119,7 +119,7 @@ func (d *Description) Open(options graphs.Options) (*Backbone, error) {
 }
 
 // Key names all that decides a picture's features: model, preprocessing, and kind
-// of device, cpu or gpu.
+// of device, cpu or gpu, with a precision that is not float32 behind it.
 func (d *Description) Key(device string) string {
 	return strings.Join([]string{d.Hash, d.Transform.Key(), device}, "\n")
 }
