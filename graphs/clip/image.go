@@ -28,10 +28,30 @@ func (g *graph) vit(pixels tf.Output) tf.Output {
 		rows:  g.layerNorm(g.reshape(x, -1, width), "visual.ln_pre"),
 		batch: n, length: g.constant(tokens),
 	}
-	x = g.transformer(tower{"visual.", v.Width, v.Layers, v.Heads}, s, func(rows tf.Output) tf.Output {
-		return g.firstOf(rows, tokens, width)
+	x = g.transformer(tower{"visual.", v.Width, v.Layers, v.Heads}, s, func(g *graph, name string, s sequence) tf.Output {
+		return g.classBlock(name, s.rows, tokens)
 	})
 	return g.project(g.layerNorm(x, "visual.ln_post"), "visual.proj")
+}
+
+// classBlock is the last residual block, behind which only the class tokens go on: [n, width].
+func (g *graph) classBlock(name string, rows tf.Output, tokens int32) tf.Output {
+	attention, width := g.in("attention"), int32(g.ViT.Width)
+	weight, bias := attention.read(name+"attn.in_proj_weight"), attention.read(name+"attn.in_proj_bias")
+	part := func(i int32) tf.Output {
+		return op.Slice(attention.at("part"), weight, attention.constant([]int32{i * width, 0}), attention.constant([]int32{width, width}))
+	}
+	partOfBias := func(i int32) tf.Output {
+		return op.Slice(attention.at("part"), bias, attention.constant([]int32{i * width}), attention.constant([]int32{width}))
+	}
+	p := pooling{
+		heads: int32(g.ViT.Heads), length: tokens, width: width,
+		query: part(0), key: part(1), value: part(2), queryBias: partOfBias(0), valueBias: partOfBias(2),
+	}
+	x := attention.layerNorm(rows, name+"ln_1")
+	values := p.attend(attention, attention.firstOf(x, tokens, width), x)
+	classes := g.add(g.firstOf(rows, tokens, width), g.linear(values, name+"attn.out_proj.weight", name+"attn.out_proj.bias"))
+	return g.mlp(name, classes)
 }
 
 // firstOf picks each sequence's first row: the class token.
@@ -100,12 +120,12 @@ func (g *graph) attentionPool(x tf.Output) tf.Output {
 	mean := op.Mean(g.at("mean"), x, g.constant([]int32{1}), op.MeanKeepDims(true))
 	x = op.ConcatV2(g.at("tokens"), []tf.Output{mean, x}, g.constant(int32(1)))
 	x = g.reshape(g.add(x, g.read("visual.attnpool.positional_embedding")), -1, int32(width))
-	split := func(rows tf.Output, name string, length int32) tf.Output {
-		y := g.linear(rows, "visual.attnpool."+name+".weight", "visual.attnpool."+name+".bias")
-		return g.transpose(g.reshape(y, -1, length, int32(heads), int32(width/heads)), 0, 2, 1, 3)
+	const name = "visual.attnpool."
+	p := pooling{
+		heads: int32(heads), length: tokens, width: int32(width),
+		query: g.read(name + "q_proj.weight"), key: g.read(name + "k_proj.weight"), value: g.read(name + "v_proj.weight"),
+		queryBias: g.read(name + "q_proj.bias"), valueBias: g.read(name + "v_proj.bias"),
 	}
-	q := split(g.firstOf(x, tokens, int32(width)), "q_proj", 1)
-	values := g.attention(q, split(x, "k_proj", tokens), split(x, "v_proj", tokens), width/heads, tf.Output{})
-	pooled := g.reshape(values, -1, int32(width)) // one row a picture: nothing to transpose
-	return g.linear(pooled, "visual.attnpool.c_proj.weight", "visual.attnpool.c_proj.bias")
+	values := p.attend(g, g.firstOf(x, tokens, int32(width)), x)
+	return g.linear(values, name+"c_proj.weight", name+"c_proj.bias")
 }

@@ -60,21 +60,21 @@ type tower struct {
 	width, layers, heads int
 }
 
-// transformer runs the pre-LN blocks over s and returns only the rows that pick
-// takes: behind the last attention nothing else matters.
-func (g *graph) transformer(t tower, s sequence, pick func(tf.Output) tf.Output) tf.Output {
-	all := func(x tf.Output) tf.Output { return x }
-	for i := range t.layers {
-		keep := all
-		if i == t.layers-1 {
-			keep = pick
-		}
-		s.rows = g.in(fmt.Sprint("block", i)).block(t, fmt.Sprintf("%stransformer.resblocks.%d.", t.prefix, i), s, keep)
+// transformer runs the pre-LN blocks over s. The last one is the tower's own:
+// behind its attention only the rows matter that it returns.
+func (g *graph) transformer(t tower, s sequence, last func(g *graph, name string, s sequence) tf.Output) tf.Output {
+	block := func(i int) (*graph, string) {
+		return g.in(fmt.Sprint("block", i)), fmt.Sprintf("%stransformer.resblocks.%d.", t.prefix, i)
 	}
-	return s.rows
+	for i := range t.layers - 1 {
+		g, name := block(i)
+		s.rows = g.block(t, name, s, func(x tf.Output) tf.Output { return x })
+	}
+	g, name := block(t.layers - 1)
+	return last(g, name, s)
 }
 
-// block is one residual block: attention, then the MLP.
+// block is one residual block: attention, then the MLP over the rows that keep takes.
 func (g *graph) block(t tower, name string, s sequence, keep func(tf.Output) tf.Output) tf.Output {
 	attended := g.in("attention").selfAttention(t, name+"attn.", g.layerNorm(s.rows, name+"ln_1"), s)
 	x := g.add(keep(s.rows), g.linear(keep(attended), name+"attn.out_proj.weight", name+"attn.out_proj.bias"))

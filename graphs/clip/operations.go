@@ -9,7 +9,8 @@ import (
 // picture take at least, two a multiply-add: convolutions, without the zeros
 // around the picture, and matrix products. Norms, activations, pooling and softmax
 // are left out, and so is what nothing depends on: behind the last attention only
-// one row goes on, which alone has a query there.
+// one row goes on, which alone has a query there, and keys and values need not be
+// made for it (see pooling.attend).
 func (a Architecture) ImageOperations() int64 {
 	if a.ViT != nil {
 		return 2 * a.ViT.multiplyAdds(a.ImageSize, a.EmbeddingWidth)
@@ -24,7 +25,7 @@ func (v ViT) multiplyAdds(size, embedding int) int64 {
 	// Behind the attention a row has the output projection and the MLP.
 	behind := width*width + 2*width*mlp
 	layer := rows * (3*width*width + 2*rows*width + behind)
-	last := rows*2*width*width + width*width + 2*rows*width + behind
+	last := pooled(rows, width) + behind
 	return patches*int64(3*v.Patch*v.Patch)*width + int64(v.Layers-1)*layer + last + width*int64(embedding)
 }
 
@@ -43,9 +44,12 @@ func (r ResNet) multiplyAdds(size, embedding int) int64 {
 		}
 	}
 	rows, width := int64(size*size+1), int64(r.AttentionPoolWidth())
-	// Keys and values of all rows; the query of the mean, and its attention.
-	return n + rows*2*width*width + width*width + 2*rows*width + width*int64(embedding)
+	return n + pooled(rows, width) + width*int64(embedding)
 }
+
+// pooled counts the attention of one row to all: three projections of one row, all
+// rows' scores and their weighted sum.
+func pooled(rows, width int64) int64 { return 3*width*width + 2*rows*width }
 
 // convolved counts a convolution's multiply-adds over a square of a size, padded
 // as graph.convolution pads it.

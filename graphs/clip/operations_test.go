@@ -11,7 +11,7 @@ func TestImageOperationsByHand(t *testing.T) {
 	vit := clip.Architecture{ImageSize: 4, EmbeddingWidth: 5, ViT: &clip.ViT{Width: 6, Layers: 2, Heads: 2, Patch: 2, MLPWidth: 7}}
 	patches := 4 * 12 * 6
 	block := 5*(3*36+36+2*42) + 2*5*5*6
-	last := 5*2*36 + 36 + 2*5*6 + 36 + 2*42
+	last := 3*36 + 2*5*6 + 36 + 2*42
 	if got, want := vit.ImageOperations(), int64(2*(patches+block+last+6*5)); got != want {
 		t.Errorf("ViT: %d operations, by hand %d", got, want)
 	}
@@ -24,15 +24,15 @@ func TestImageOperationsByHand(t *testing.T) {
 	stage3 := 4*4*16*8 + 10*10*8*8 + 2*2*8*32 + 2*2*16*32
 	stage4 := 2*2*32*16 + 4*4*16*16 + 16*64 + 32*64
 	stage4 += 64*16 + 16*16 + 16*64 // of 1 x 1, where a 3 x 3 kernel sees one position
-	pool := 2*2*64*64 + 64*64 + 2*2*64 + 64*5
+	pool := 3*64*64 + 2*2*64 + 64*5
 	if got, want := resnet.ImageOperations(), int64(2*(stem+stage1+stage2+stage3+stage4+pool)); got != want {
 		t.Errorf("ResNet: %d operations, by hand %d", got, want)
 	}
 }
 
 // TestImageOperationsAsPublished compares with open_clip's docs/model_profile.csv,
-// column image_gflops, which counts the zeros around a picture and the rows that
-// nothing depends on.
+// column image_gflops, which counts the zeros around a picture, the rows that
+// nothing depends on, and all keys and values of a ResNet's attention pooling.
 func TestImageOperationsAsPublished(t *testing.T) {
 	for name, published := range map[string]float64{
 		"RN50": 12.22, "RN101": 19.54, "RN50x4": 42.56, "RN50x16": 149.39, "RN50x64": 529.11,
@@ -42,7 +42,7 @@ func TestImageOperationsAsPublished(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := float64(a.ImageOperations()) / 1e9; got < 0.91*published || got > 0.97*published {
+		if got := float64(a.ImageOperations()) / 1e9; got < 0.84*published || got > 0.97*published {
 			t.Errorf("%s: %.2f G operations, published %.2f", name, got, published)
 		}
 	}

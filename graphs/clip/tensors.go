@@ -30,6 +30,7 @@ type Tensor struct {
 
 	norm   string // of a convolution: the batch norm behind it
 	folded bool   // of a batch norm: it goes into the convolution before it
+	unseen bool   // no result depends on it
 }
 
 // Tensors lists what a checkpoint of this architecture has under open_clip's
@@ -142,6 +143,7 @@ func (l *tensorList) resnet(a Architecture) {
 	l.add("visual.attnpool.positional_embedding", KindEmbedding, scale, grid*grid+1, width)
 	for _, name := range []string{"q_proj", "k_proj", "v_proj"} {
 		l.linear("visual.attnpool."+name, width, width, scale)
+		l.tensors[len(l.tensors)-1].unseen = name == "k_proj" // see pooling.attend
 	}
 	l.linear("visual.attnpool.c_proj", a.EmbeddingWidth, width, scale)
 }

@@ -21,8 +21,9 @@ func (g *graph) text(tokens tf.Output, context *tf.Output) tf.Output {
 	x := g.add(g.embedding(tokens, context), g.positions(length))
 	s := sequence{rows: g.reshape(x, -1, width), batch: n, length: length, mask: g.causalMask(length)}
 	ends := g.ends(tokens, n, length)
-	x = g.transformer(tower{"", t.Width, t.Layers, t.Heads}, s, func(rows tf.Output) tf.Output {
-		return g.gather(rows, ends)
+	shape := tower{"", t.Width, t.Layers, t.Heads}
+	x = g.transformer(shape, s, func(g *graph, name string, s sequence) tf.Output {
+		return g.block(shape, name, s, func(rows tf.Output) tf.Output { return g.gather(rows, ends) })
 	})
 	return g.project(g.layerNorm(x, "ln_final"), "text_projection")
 }

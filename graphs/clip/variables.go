@@ -37,7 +37,7 @@ func (a Architecture) Variables() []Variable {
 	variables := make([]Variable, 0, len(tensors))
 	for _, t := range tensors {
 		switch {
-		case t.folded:
+		case t.folded, t.unseen:
 		case t.norm != "":
 			variables = append(variables, foldedVariables(t)...)
 		case t.Kind == KindConvolution:
