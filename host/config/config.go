@@ -233,7 +233,7 @@ type Run struct {
 	// In what numbers matrices are multiplied, of the towers and of the gradient.
 	// `bfloat16` is for processors with AVX512_BF16 or AMX_BF16 and fails elsewhere,
 	// on a GPU too. Against float32, features change by about 1 % of their length,
-	// gradients by 2 to 6 %, 2 of 100 zero-shot predictions on the demo; contexts
+	// gradients by 1 to 6 %, 2 of 100 zero-shot predictions on the demo; contexts
 	// then end elsewhere, with accuracies within 2 points on the demo.
 	Precision string `yaml:"precision" default:"float32" enum:"float32,bfloat16" example:"bfloat16"`
 }

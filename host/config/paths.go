@@ -76,7 +76,8 @@ func splitPath(dataset, base, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if outside := filepath.Join(base, path); !exists(inside) && exists(outside) {
+	// "." is the data set's folder, also where that is not there: the other one always is.
+	if outside := filepath.Join(base, path); filepath.Clean(path) != "." && !exists(inside) && exists(outside) {
 		return outside, nil
 	}
 	return inside, nil
