@@ -12,7 +12,6 @@ text { font: 13px system-ui, sans-serif; fill: #24292f }
 .axis { stroke: #8c959f; stroke-width: 1 }
 .bound { stroke: #cf222e; stroke-width: 2 }
 .a { fill: #0969da; stroke: #0969da } .b { fill: #8250df; stroke: #8250df } .c { fill: #bf8700; stroke: #bf8700 }
-.curve { fill: none; stroke-width: 2 }
 @media (prefers-color-scheme: dark) {
 text { fill: #e6edf3 } .small { fill: #9198a1 }
 .a { fill: #58a6ff; stroke: #58a6ff } .b { fill: #bc8cff; stroke: #bc8cff } .c { fill: #d29922; stroke: #d29922 }
@@ -108,11 +107,7 @@ def step_times(rows: list[Row]) -> str:
     for style, (name, curve) in zip("abc", curves.items()):
         points = [(across(count), down(seconds)) for count, seconds in sorted(curve.items())]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-        parts.append(
-            f'<polyline points="{path}" class="{style} curve"/>'.replace(
-                f'"{style} curve"', f'"{style} curve" fill-opacity="0"'
-            )
-        )
+        parts.append(f'<polyline points="{path}" class="{style}" style="fill: none; stroke-width: 2"/>')
         parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" class="{style}"/>' for x, y in points]
         parts.append(text(points[-1][0] + 10, points[-1][1] + 4, name))
     return document(bottom + 48, "Seconds of a prompt step over the number of classes", parts)
