@@ -97,7 +97,8 @@ def test_the_document_keeps_what_is_around_the_marks(tmp_path: Path) -> None:
     file.write_text(f"# Title\n\n{document.BEGIN}\nold\n{document.END}\n\nMore.\n")
     for _ in range(2):
         document.write(tmp_path, "new\n", {"steps": "<svg/>"})
-        assert file.read_text() == f"# Title\n\n{document.BEGIN}\n\nnew\n\n{document.END}\n\nMore.\n"
+        chart = f"![{document.CAPTIONS['steps']}](images/performance-steps.svg)\n"
+        assert file.read_text() == f"# Title\n\n{document.BEGIN}\n\nnew\n\n{chart}\n{document.END}\n\nMore.\n"
     assert (tmp_path / "images" / "performance-steps.svg").read_text() == "<svg/>"
     with pytest.raises(ValueError, match="has no lines"):
         document.replace("# Title\n", "new\n")
