@@ -2,12 +2,14 @@ package check
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 
 	"github.com/upl-host/upl-host/graphs"
 	"github.com/upl-host/upl-host/graphs/array"
+	"github.com/upl-host/upl-host/graphs/prompt"
 )
 
 // referenceScale is the 1/tau of the reference's losses.
@@ -101,7 +103,32 @@ func (r *reference) checkLoss(ctx context.Context, suffix string, vectors array.
 	}
 	r.report.measure("loss"+suffix, "relative difference from the reference",
 		math.Abs(g.Loss-float64(want[0]))/math.Abs(float64(want[0])), promptTolerance)
-	return r.compare("gradient"+suffix, g.Gradient.Data, true, promptTolerance)
+	if err := r.compare("gradient"+suffix, g.Gradient.Data, true, promptTolerance); err != nil {
+		return err
+	}
+	return r.checkPacked(ctx, "gradient"+suffix, vectors, tokens, features, targets)
+}
+
+// checkPacked compares the gradient that learning takes where it can: over the
+// model's weights, in a graph of ours.
+func (r *reference) checkPacked(ctx context.Context, key string, vectors array.Matrix, tokens graphs.Tokens, features, targets array.Matrix) error {
+	packed, err := r.model.PackPrompts(tokens, prompt.Limits{})
+	if errors.Is(err, graphs.ErrNotPackable) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	g, err := packed.Gradient(ctx, vectors, features, targets, referenceScale)
+	if err != nil {
+		return err
+	}
+	want, err := r.floats(key)
+	if err != nil {
+		return err
+	}
+	r.report.measure(key, "relative L2 from the reference, packed", relativeL2(g.Gradient.Data, want), promptTolerance)
+	return nil
 }
 
 // batchOfPool is the reference's batch: the first rows of pool, one-hot labels.

@@ -34,6 +34,10 @@ BENCHMARKS: dict[str, Callable[[Bench], Findings]] = {
 }
 
 
+def whole_numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in text.split(","))
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench-compare", description=__doc__)
     parser.add_argument(
@@ -49,6 +53,7 @@ def arguments() -> argparse.Namespace:
         help="on every side (default: all)",
     )
     parser.add_argument("--rounds", type=int, help="how often the sides take turns")
+    parser.add_argument("--classes", type=whole_numbers, help="numbers of classes, such as 37,101")
     parser.add_argument("--rows", type=int, help="rows of probabilities to select from")
     parser.add_argument("--host", type=Path, default=REPOSITORY / "bin/upl-host", help="the program")
     parser.add_argument(
@@ -73,7 +78,7 @@ def arguments() -> argparse.Namespace:
 
 def sizes(given: argparse.Namespace) -> Sizes:
     """What is measured, with what the command line changes."""
-    changes = {name: value for name in ("rounds", "rows") if (value := getattr(given, name)) is not None}
+    changes = {name: value for name in ("rounds", "classes", "rows") if (value := getattr(given, name)) is not None}
     return dataclasses.replace(QUICK if given.quick else FULL, **changes)
 
 

@@ -1,5 +1,6 @@
 """A step of prompt learning: the loss's gradient in the context, through the text tower."""
 
+import statistics
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -91,7 +92,7 @@ def add_rows(
     limit = MEMORY.get(count)
     bound = Bound("at most", limit) if limit else None
     found.rows.append(Row("prompt", f"{what}: resident memory", memory, "GiB", bound=bound))
-    useful = max(report["gflops"] / report["peak_gflops"] for report in reports)
+    useful = statistics.median(report["gflops"] / report["peak_gflops"] for report in reports)
     found.rows.append(
         Row(
             "prompt",

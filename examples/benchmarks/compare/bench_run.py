@@ -35,7 +35,7 @@ def run(bench: Bench) -> Findings:
     step = seconds / sizes.run_steps
     steps = sizes.run_epochs * max(1, first["pseudo_labels"] // BATCH)
     theirs = zero_shot + steps * step + test
-    what = f"a run of UPL, {sizes.run_classes} classes x {sizes.run_pictures} pictures, {sizes.run_epochs} epochs"
+    what = f"UPL, {sizes.run_classes} classes x {sizes.run_pictures} pictures, {sizes.run_epochs} epochs"
     found.rows += [
         Row(
             "run",

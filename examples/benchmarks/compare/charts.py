@@ -5,16 +5,15 @@ from html import escape
 
 from compare.rows import Row
 
-WIDTH, LINE, LABEL = 720, 26, 330  # pixels
+WIDTH, LINE, LABEL = 840, 26, 410  # pixels
 STYLE = """<style>
 text { font: 13px system-ui, sans-serif; fill: #24292f }
 .small { font-size: 11px; fill: #57606a }
-.axis { stroke: #8c959f; stroke-width: 1 }
+.axis { stroke: #d0d7de; stroke-width: 1 }
 .bound { stroke: #cf222e; stroke-width: 2 }
 .a { fill: #0969da; stroke: #0969da } .b { fill: #8250df; stroke: #8250df } .c { fill: #bf8700; stroke: #bf8700 }
-.curve { fill: none; stroke-width: 2 }
 @media (prefers-color-scheme: dark) {
-text { fill: #e6edf3 } .small { fill: #9198a1 }
+text { fill: #e6edf3 } .axis { stroke: #3d444d } .small { fill: #9198a1 }
 .a { fill: #58a6ff; stroke: #58a6ff } .b { fill: #bc8cff; stroke: #bc8cff } .c { fill: #d29922; stroke: #d29922 }
 }
 </style>"""
@@ -24,7 +23,7 @@ def document(height: float, title: str, parts: list[str]) -> str:
     """An SVG file."""
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:.0f}" role="img">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" viewBox="0 0 {WIDTH} {height:.0f}" role="img">',
             f"<title>{escape(title)}</title>",
             STYLE,
             *parts,
@@ -61,7 +60,7 @@ def ratios(rows: list[Row]) -> str:
         ratio, top = row.ratio or 1, 2 * LINE * number + 8.0
         start, end = sorted((place(1), place(ratio)))
         parts += [
-            text(LABEL - 8, top + 15, row.what.split(":")[0], "end"),
+            text(LABEL - 8, top + 15, row.what, "end"),
             text(LABEL - 8, top + 31, f"against {row.against}", "end", "small"),
             f'<rect x="{start:.1f}" y="{top:.1f}" width="{end - start:.1f}" height="{LINE + 6}" class="a"/>',
             text(max(start, end) + 6, top + 21, f"{ratio:.3g} ×"),
@@ -108,11 +107,7 @@ def step_times(rows: list[Row]) -> str:
     for style, (name, curve) in zip("abc", curves.items()):
         points = [(across(count), down(seconds)) for count, seconds in sorted(curve.items())]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-        parts.append(
-            f'<polyline points="{path}" class="{style} curve"/>'.replace(
-                f'"{style} curve"', f'"{style} curve" fill-opacity="0"'
-            )
-        )
+        parts.append(f'<polyline points="{path}" class="{style}" style="fill: none; stroke-width: 2"/>')
         parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" class="{style}"/>' for x, y in points]
         parts.append(text(points[-1][0] + 10, points[-1][1] + 4, name))
     return document(bottom + 48, "Seconds of a prompt step over the number of classes", parts)

@@ -7,6 +7,11 @@ BEGIN, END = (
     "<!-- bench-compare ends -->",
 )
 
+CAPTIONS = {
+    "ratios": "How many times as fast upl-host is; red: what was asked for",
+    "steps": "Seconds of a prompt step over the number of classes",
+}
+
 
 def replace(document: str, text: str) -> str:
     """The document with another text between the marks."""
@@ -19,7 +24,9 @@ def replace(document: str, text: str) -> str:
 
 def write(docs: Path, text: str, charts: dict[str, str]) -> None:
     """Writes the findings into docs/performance.md, and its charts beside the other pictures."""
+    pictures = ""
     for name, chart in charts.items():
         (docs / "images" / f"performance-{name}.svg").write_text(chart)
+        pictures += f"\n![{CAPTIONS[name]}](images/performance-{name}.svg)\n"
     file = docs / "performance.md"
-    file.write_text(replace(file.read_text(), text))
+    file.write_text(replace(file.read_text(), text + pictures))

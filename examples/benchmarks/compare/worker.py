@@ -66,22 +66,28 @@ class Worker:
 
 
 @contextmanager
-def worker(threads: int, make: str, *arguments: Any) -> Iterator[Worker]:
-    """Calls make (module.Class) in a new process, whose libraries use that many threads.
-
-    What it imports is not imported here.
-    """
+def library_threads(count: int) -> Iterator[None]:
+    """What is started meanwhile reads that number when it imports its libraries."""
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, str(threads)))  # they are read at import
+    os.environ.update(dict.fromkeys(names, str(count)))
     try:
-        pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
-        pool.submit(_build, make, arguments).result()
+        yield
     finally:
         for name, value in before.items():
             if value is None:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-    with pool:
+
+
+@contextmanager
+def worker(threads: int, make: str, *arguments: Any) -> Iterator[Worker]:
+    """Calls make (module.Class) in a new process, whose libraries use that many threads.
+
+    What it imports is not imported here.
+    """
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        with library_threads(threads):
+            pool.submit(_build, make, arguments).result()
         yield Worker(pool)
