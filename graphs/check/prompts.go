@@ -186,8 +186,10 @@ const (
 // prompts are the fixed tokens of prompts: start, names, and what follows
 // them (full stop and end token).
 type prompts struct {
-	start, stop, finish int32
-	names               [][]int32
+	start, finish int32
+	names         [][]int32
+	// A full stop may be one token with what is before it: ").".
+	stops []int32
 }
 
 // splitPrompts takes "start, X ... X, name, full stop, end, padding" apart.
@@ -199,8 +201,9 @@ func splitPrompts(t graphs.Tokens, length int) (prompts, error) {
 		if last < length+2 {
 			return prompts{}, fmt.Errorf("row %d has %d tokens, too few for %d context vectors", i, last+1, length)
 		}
-		p.start, p.stop, p.finish = row[0], row[last-1], row[last]
+		p.start, p.finish = row[0], row[last]
 		p.names = append(p.names, slices.Clone(row[1+length:last-1]))
+		p.stops = append(p.stops, row[last-1])
 	}
 	return p, nil
 }
@@ -220,7 +223,7 @@ func (p prompts) arrange(where place, length, stride int) graphs.Tokens {
 		case front:
 			before = 0
 		}
-		rows[c] = slices.Concat([]int32{p.start}, vectors[:before], name, vectors[before:], []int32{p.stop, p.finish})
+		rows[c] = slices.Concat([]int32{p.start}, vectors[:before], name, vectors[before:], []int32{p.stops[c], p.finish})
 	}
 	return graphs.PadTokens(rows)
 }
