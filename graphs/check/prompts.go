@@ -183,27 +183,36 @@ const (
 	front
 )
 
-// prompts are the fixed tokens of prompts: start, names, and what follows
-// them (full stop and end token).
+// prompts are the fixed tokens of prompts: start, and what a class has of its own.
 type prompts struct {
-	start, finish int32
-	names         [][]int32
-	// A full stop may be one token with what is before it: ").".
-	stops []int32
+	start int32
+	names []name
 }
+
+// name is a class's own tokens: its name, and what follows it, full stop and end.
+// A name that ends in a mark makes one token of it and the full stop, as in
+// "ram (male)."; that stays with the name, as CoOp and package tokenizer have it.
+type name struct{ tokens, stop []int32 }
 
 // splitPrompts takes "start, X ... X, name, full stop, end, padding" apart.
 func splitPrompts(t graphs.Tokens, length int) (prompts, error) {
 	var p prompts
-	for i := range t.Rows {
+	ends, stops := make([]int, t.Rows), make(map[int32]int)
+	for i := range ends {
 		row := t.Row(i)
-		last := endOf(row)
-		if last < length+2 {
-			return prompts{}, fmt.Errorf("row %d has %d tokens, too few for %d context vectors", i, last+1, length)
+		ends[i] = endOf(row)
+		if ends[i] < length+2 {
+			return prompts{}, fmt.Errorf("row %d has %d tokens, too few for %d context vectors", i, ends[i]+1, length)
 		}
-		p.start, p.finish = row[0], row[last]
-		p.names = append(p.names, slices.Clone(row[1+length:last-1]))
-		p.stops = append(p.stops, row[last-1])
+		stops[row[ends[i]-1]]++
+	}
+	for i, end := range ends {
+		row, stop := t.Row(i), end
+		if stops[row[end-1]]*2 > t.Rows {
+			stop-- // most prompts end in it: the full stop
+		}
+		p.start = row[0]
+		p.names = append(p.names, name{tokens: row[1+length : stop], stop: row[stop : end+1]})
 	}
 	return p, nil
 }
@@ -223,7 +232,7 @@ func (p prompts) arrange(where place, length, stride int) graphs.Tokens {
 		case front:
 			before = 0
 		}
-		rows[c] = slices.Concat([]int32{p.start}, vectors[:before], name, vectors[before:], []int32{p.stops[c], p.finish})
+		rows[c] = slices.Concat([]int32{p.start}, vectors[:before], name.tokens, vectors[before:], name.stop)
 	}
 	return graphs.PadTokens(rows)
 }
