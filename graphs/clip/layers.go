@@ -24,12 +24,29 @@ func (g *graph) project(x tf.Output, weight string) tf.Output {
 // layerNorm normalises the rows of x [n, width].
 func (g *graph) layerNorm(x tf.Output, name string) tf.Output {
 	g = g.in("norm")
+	return g.affine(g.standardised(g.moments(x)), name)
+}
+
+// normed is x [n, width] with what layer norm makes of it: (x - mean) inverse, each [n, 1].
+type normed struct{ x, mean, inverse tf.Output }
+
+// moments are those of the rows of x.
+func (g *graph) moments(x tf.Output) normed {
+	g = g.in("moments")
 	last := g.constant([]int32{-1})
 	mean := op.Mean(g.at("mean"), x, last, op.MeanKeepDims(true))
 	variance := op.Mean(g.at("variance"), op.SquaredDifference(g.at("difference"), x, mean), last, op.MeanKeepDims(true))
-	inverse := op.Rsqrt(g.at("rsqrt"), g.add(variance, g.constant(g.LayerNormEpsilon)))
-	centred := op.Sub(g.at("sub"), x, mean)
-	return g.add(g.mul(g.mul(centred, inverse), g.read(name+".weight")), g.read(name+".bias"))
+	return normed{x, mean, op.Rsqrt(g.at("rsqrt"), g.add(variance, g.constant(g.LayerNormEpsilon)))}
+}
+
+// standardised are rows of mean 0 and variance 1.
+func (g *graph) standardised(n normed) tf.Output {
+	return g.mul(op.Sub(g.at("sub"), n.x, n.mean), n.inverse)
+}
+
+// affine is the second half of a layer norm.
+func (g *graph) affine(x tf.Output, name string) tf.Output {
+	return g.add(g.mul(x, g.read(name+".weight")), g.read(name+".bias"))
 }
 
 // activation is quick GELU (OpenAI's) or exact GELU (Hendrycks & Gimpel, arXiv 1606.08415, section 2).

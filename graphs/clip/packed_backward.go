@@ -103,13 +103,8 @@ func (t packedTower) attentionGradient(k keptAttention, values tf.Output) tf.Out
 	shared, own := t.in("own").ownGradient(k, t.ownRows(values))
 	prefix.k, prefix.v = t.add(prefix.k, shared.k), t.add(prefix.v, shared.v)
 
-	headWidth := t.headWidth()
-	all := func(prefix, own tf.Output) tf.Output {
-		rows := []tf.Output{t.byRow(prefix, t.prefixes, headWidth), t.byRow(own, t.own, headWidth)}
-		return op.ConcatV2(t.at("rows"), rows, t.constant(int32(1)))
-	}
-	queries := t.scaled(all(prefix.q, own.q), t.queryScale())
-	qkv := op.Pack(t.at("pack"), []tf.Output{queries, all(prefix.k, own.k), all(prefix.v, own.v)})
+	queries := t.scaled(t.join(prefix.q, own.q), t.queryScale())
+	qkv := op.Pack(t.at("pack"), []tf.Output{queries, t.join(prefix.k, own.k), t.join(prefix.v, own.v)})
 	return t.reshape(t.transpose(qkv, 2, 0, 1, 3), -1, 3*width)
 }
 

@@ -30,9 +30,6 @@ type keptBlock struct {
 	hidden    tf.Output // before the activation, [R, MLPWidth]
 }
 
-// normed is x [R, W] with what layer norm makes of it: (x - mean) inverse, each [R, 1].
-type normed struct{ x, mean, inverse tf.Output }
-
 // keptAttention is what the way back needs of an attention. Queries are scaled.
 type keptAttention struct {
 	prefix heads     // [heads, S, P, W/heads]
@@ -69,7 +66,7 @@ func (t packedTower) block(k *keptBlock, x tf.Output) tf.Output {
 	qkv := t.linear(t.affine(t.standardised(k.rows), k.name+"ln_1"), k.name+"attn.in_proj_weight", k.name+"attn.in_proj_bias")
 	attention := t.in("attention")
 	k.attention.prefix, k.attention.own = attention.split(qkv)
-	values := attention.merge(attention.prefixAttention(&k.attention), attention.blockAttention(&k.attention))
+	values := attention.lay(attention.join(attention.prefixAttention(&k.attention), attention.blockAttention(&k.attention)))
 	x = t.add(x, t.linear(values, k.name+"attn.out_proj.weight", k.name+"attn.out_proj.bias"))
 	k.between = t.moments(x)
 	mlp := t.in("mlp")
@@ -88,25 +85,6 @@ func (t packedTower) lastBlock(name string, x tf.Output) tf.Output {
 	x = t.gather(x, t.add(t.prefixes, t.lasts))
 	x = t.add(x, t.linear(values, name+"attn.out_proj.weight", name+"attn.out_proj.bias"))
 	return t.mlp(name, x)
-}
-
-// moments are those of the rows of x.
-func (t packedTower) moments(x tf.Output) normed {
-	g := t.graph.in("moments")
-	last := g.constant([]int32{-1})
-	mean := op.Mean(g.at("mean"), x, last, op.MeanKeepDims(true))
-	variance := op.Mean(g.at("variance"), op.SquaredDifference(g.at("difference"), x, mean), last, op.MeanKeepDims(true))
-	return normed{x, mean, op.Rsqrt(g.at("rsqrt"), g.add(variance, g.constant(g.LayerNormEpsilon)))}
-}
-
-// standardised are rows of mean 0 and variance 1.
-func (t packedTower) standardised(n normed) tf.Output {
-	return t.mul(op.Sub(t.at("sub"), n.x, n.mean), n.inverse)
-}
-
-// affine is the second half of a layer norm.
-func (t packedTower) affine(x tf.Output, name string) tf.Output {
-	return t.add(t.mul(x, t.read(name+".weight")), t.read(name+".bias"))
 }
 
 // split makes heads of qkv [R, 3W].
@@ -159,11 +137,11 @@ func (t packedTower) byRow(x, rows, width tf.Output) tf.Output {
 
 func (t packedTower) headWidth() tf.Output { return t.constant(int32(t.Text.Width / t.Text.Heads)) }
 
-// merge lays the heads of prefix and blocks side by side, [R, W].
-func (t packedTower) merge(prefix, own tf.Output) tf.Output {
+// join undoes prefixRows and ownRows: [heads, R, W/heads].
+func (t packedTower) join(prefix, own tf.Output) tf.Output {
 	width := t.headWidth()
 	rows := []tf.Output{t.byRow(prefix, t.prefixes, width), t.byRow(own, t.own, width)}
-	return t.lay(op.ConcatV2(t.at("rows"), rows, t.constant(int32(1))))
+	return op.ConcatV2(t.at("join"), rows, t.constant(int32(1)))
 }
 
 // lay lays heads [heads, …, W/heads] side by side, [rows, W].

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/upl-host/upl-host/graphs"
 	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/graphs/clip"
 	"github.com/upl-host/upl-host/graphs/export"
@@ -124,6 +125,13 @@ func writeGradients(t *testing.T, threads int) {
 			t.Fatal(err)
 		}
 		out["gradient"+v.name], out["logits"+v.name] = g.Gradient.Array(), g.Logits.Array()
+		one := graphs.Batch{Vectors: randomVectors(random, p.Layout().Vectors, 512), Features: features, Targets: targets}
+		two := graphs.Batch{Vectors: randomVectors(random, p.Layout().Vectors, 512), Features: features, Targets: targets}
+		seeds, err := p.Gradients(t.Context(), []graphs.Batch{one, two}, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out["first_seed"+v.name], out["second_seed"+v.name] = seeds[0].Gradient.Array(), seeds[1].Gradient.Array()
 	}
 	if err := array.WriteArchive(os.Getenv("UPL_TEST_OUTPUT"), out); err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ package witness
 
 import (
 	"encoding/binary"
+	"errors"
 	"hash/fnv"
 	"math"
 	"strconv"
@@ -25,6 +26,11 @@ var Policies = []sdk.Policy{
 		Name: "combines", Version: "1.0.0", Parameters: schema,
 		Needs:    []sdk.ViewKind{sdk.ViewRows},
 		Ensemble: func() sdk.Combiner { return &combined{} },
+	},
+	{
+		Name: "mixes", Version: "1.0.0", Parameters: schema,
+		Needs:    []sdk.ViewKind{sdk.ViewRows},
+		Ensemble: func() sdk.Combiner { return &mixed{} },
 	},
 	{
 		Name: "scans", Version: "1.0.0", Parameters: schema,
@@ -242,6 +248,21 @@ func (c *combined) Combine(b *sdk.Batch) error {
 	}
 	return nil
 }
+
+// mixed leaves a mean of all models, of weights of their own, to the host.
+type mixed struct{ combined }
+
+// EndRound names the mean.
+func (m *mixed) EndRound(r *sdk.Round) (bool, error) {
+	parts := make([]sdk.Part, len(m.models))
+	for i, view := range m.models {
+		parts[i] = sdk.Part{View: view, Weight: 1 / float32(i+1)}
+	}
+	return false, r.EmitMean(parts...)
+}
+
+// Combine is not called.
+func (m *mixed) Combine(*sdk.Batch) error { return errors.New("a mean was to be the host's") }
 
 // scans looks at every probability.
 type scans struct {
