@@ -49,6 +49,7 @@ func textsKey(model, device string, tokens graphs.Tokens) string {
 	for _, id := range tokens.IDs {
 		ids = binary.LittleEndian.AppendUint32(ids, uint32(id))
 	}
-	const letters = 32
-	return digest(model, device, string(binary.AppendUvarint(nil, uint64(tokens.Length))), string(ids))[:letters]
+	// The first word changes whenever the arithmetic of packed texts does.
+	const version, letters = "texts/1", 32
+	return digest(version, model, device, string(binary.AppendUvarint(nil, uint64(tokens.Length))), string(ids))[:letters]
 }
