@@ -217,7 +217,7 @@ func TestSurvey(t *testing.T) {
 	if want := []plugins.State{plugins.StateLocked, plugins.StateUnchecked, plugins.StateBroken, plugins.StateUnlocked}; !cmp.Equal(got, want) {
 		t.Errorf("%v, not %v", got, want)
 	}
-	if !cmp.Equal(found[0].Grants, []string{plugins.GrantFeatures}) || len(found[1].Shadowed) != 3 {
+	if !cmp.Equal(found[0].Grants, []string{plugins.GrantFeatures}) || len(found[1].Shadowed) != 4 {
 		t.Errorf("%+v", found)
 	}
 }
@@ -236,7 +236,7 @@ func TestInspect(t *testing.T) {
 		t.Errorf("%+v: %v", i, err)
 	}
 	i, err = p.catalogue().Inspect(t.Context(), "program")
-	if err != nil || !i.Whole || len(i.Policies) != 3 || i.State != plugins.StateLocked || i.Problem != nil || i.Licence != "MIT" {
+	if err != nil || !i.Whole || len(i.Policies) != 4 || i.State != plugins.StateLocked || i.Problem != nil || i.Licence != "MIT" {
 		t.Errorf("%+v: %v", i, err)
 	}
 	if p.traces() != 0 {

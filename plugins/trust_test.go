@@ -46,7 +46,7 @@ func TestLocked(t *testing.T) {
 			if n := p.traces(); n != 0 {
 				t.Errorf("locking ran the program %d times", n)
 			}
-			if len(pinned.Withheld) != 1 || pinned.Before != nil || pinned.Entry.Path != "" || len(pinned.Entry.Policies) != 3 {
+			if len(pinned.Withheld) != 1 || pinned.Before != nil || pinned.Entry.Path != "" || len(pinned.Entry.Policies) != 4 {
 				t.Errorf("%+v", pinned)
 			}
 			policy := p.allowed("scans")
@@ -289,7 +289,7 @@ func TestBareModule(t *testing.T) {
 	}
 	file := p.write("bare.wasm", built[plugins.RuntimeWASM])
 	pinned := p.pin(file)
-	if e := pinned.Entry; e.Name != "bare" || e.Version != "" || len(e.Policies) != 3 || e.Path != "plugins/bare.wasm" {
+	if e := pinned.Entry; e.Name != "bare" || e.Version != "" || len(e.Policies) != 4 || e.Path != "plugins/bare.wasm" {
 		t.Errorf("%+v", e)
 	}
 	if policy := p.allowed(file + "#scans"); policy.State != plugins.StateLocked {
