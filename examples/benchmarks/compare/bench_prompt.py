@@ -18,6 +18,7 @@ BOUNDS = {
 }  # times as fast, at least
 MEMORY = {397: 2.0, 1000: 3.0}  # GiB, at most
 EQUAL = 1e-4  # relative L2 distance of gradients, at most
+TOGETHER = {37: 6, 101: 2}  # seeds that a run trains side by side
 USEFUL = 0.65  # of the rate of large matrix products, at least
 
 
@@ -65,6 +66,8 @@ def measure(bench: Bench, count: int, found: Findings) -> None:
         if workers:
             next(iter(workers.values())).call("write_reference", reference)
     add_rows(found, count, ours, theirs, reports)
+    if count in TOGETHER:
+        add_together(bench, found, count, model.folder, file)
     if sides:
         add_equality(bench, found, count, model.folder, reference)
     found.measured[f"{count} classes"] = {
@@ -102,6 +105,19 @@ def add_rows(
             bound=Bound("at least", USEFUL),
         )
     )
+
+
+def add_together(bench: Bench, found: Findings, count: int, model: Path, names: Path) -> None:
+    """Adds a step of one of several seeds side by side, as a run trains them."""
+    seeds = TOGETHER[count]
+    report = bench.host.bench("prompt", "--model", model, "--class-names", names, "--seeds", str(seeds), *bench.runs())
+    what = f"prompt step, {count} classes, {seeds} seeds side by side"
+    found.rows.append(Row("prompt", f"{what}: a seed's", report["median_s"] / seeds, "s"))
+    useful = report["gflops"] / report["peak_gflops"]
+    found.rows.append(
+        Row("prompt", f"{what}: useful rate of sgemm's", useful, "share", bound=Bound("at least", USEFUL))
+    )
+    found.measured[f"{count} classes, {seeds} seeds"] = report
 
 
 def add_equality(bench: Bench, found: Findings, count: int, model: Path, reference: Path) -> None:

@@ -41,14 +41,17 @@ def probabilities(bench: Bench, rows: int) -> list[Path]:
 
 def measure(bench: Bench, files: list[Path], half: list[Path], found: Findings) -> None:
     """Times the sides in turn."""
-    sides = {"numpy": 1}
+    make = "compare.numpy_topk.TopK"
+    sides = {
+        "numpy": (make, 1),
+        "numpy, whole arrays": ("compare.numpy_topk.WholeTopK", 1),
+    }
     if bench.threads > 1:
-        sides[f"numpy, {bench.threads} threads"] = bench.threads
+        sides[f"numpy, {bench.threads} threads"] = (make, bench.threads)
     ours, ours_half, theirs = Times(), Times(), {side: Times() for side in sides}
     reports: list[Any] = []
     with ExitStack() as stack:
-        make = "compare.numpy_topk.TopK"
-        workers = {side: stack.enter_context(bench.worker(make, files, K, n)) for side, n in sides.items()}
+        workers = {side: stack.enter_context(bench.worker(make, files, K, n)) for side, (make, n) in sides.items()}
         for _ in range(bench.sizes.rounds):
             reports.append(select(bench, files))
             ours.add([reports[-1]["median_s"]])
