@@ -85,5 +85,5 @@ class WholeTopK(TopK):
     def run(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
         """The rows that are picked, by class, and their classes."""
         models: list[Floats] = [np.load(file, mmap_mode="r") for file in self.files]
-        mean: Floats = sum(models[1:], start=np.asarray(models[0])) / len(models)
+        mean: Floats = sum(models[1:], start=np.asarray(models[0])) / np.float32(len(models))
         return self.pick(mean.argmax(1), mean.max(1), mean.shape[1])
