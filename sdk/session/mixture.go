@@ -51,27 +51,32 @@ func (m *mixture) Read(first, n int, dst []float32) error {
 	step := max(partElements/m.run.classes, 1)
 	for end := first + n; first < end; first += b.rows {
 		b.first, b.rows = first, min(step, end-first)
-		if err := m.run.make(b, &m.plan); err != nil {
+		size := b.rows * m.run.classes
+		if err := m.fill(b, dst[:size:size]); err != nil {
 			return err
 		}
-		size := b.rows * m.run.classes
-		m.mean(b, dst[:size])
 		dst = dst[size:]
 	}
 	return nil
 }
 
-// mean fills dst with the mean of a batch's shares.
-func (m *mixture) mean(b *batch, dst []float32) {
+// fill makes the rows of a batch. A sole share is made where it is wanted.
+func (m *mixture) fill(b *batch, dst []float32) error {
 	if len(m.shares) == 1 {
-		copy(dst, b.sources[m.places[0]].rows)
-		return
+		at := m.places[0]
+		b.sources[at] = &source{classes: m.run.classes, rows: dst}
+		defer func() { b.sources[at] = nil }()
+		return m.run.make(b, &m.plan)
+	}
+	if err := m.run.make(b, &m.plan); err != nil {
+		return err
 	}
 	rows, weights := make([][]float32, len(m.shares)), make([]float64, len(m.shares))
 	for i, s := range m.shares {
 		rows[i], weights[i] = b.sources[m.places[i]].rows, s.weight
 	}
 	mix(dst, rows, weights, m.weight)
+	return nil
 }
 
 // emitMixture emits the mixture's rows: the guest is not called.
