@@ -134,14 +134,14 @@ func TestManifests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	single := string(shippedManifest[strings.Index(string(shippedManifest), "  - name: single"):]) // the last
+	last := string(shippedManifest[strings.Index(string(shippedManifest), "  - name: align"):])
 	for name, c := range map[string]struct{ old, changed, says string }{
 		"unknown key":       {"licence:", "license: MIT\nlicence:", "line 7: unknown key license"},
 		"wrong type":        {"abi: 1", "abi: one", "line 9: cannot unmarshal"},
 		"not YAML":          {"schema: 1", "schema: [", "line"},
 		"schema":            {"schema: 1", "schema: 2", "schema is 2, not 1"},
 		"name":              {"name: strategies", "name: Strategies", `name "Strategies"`},
-		"version":           {"version: 1.1.0", "version: v1", `version "v1"`},
+		"version":           {"version: 1.2.0", "version: v1", `version "v1"`},
 		"runtime":           {"runtime: wasm", "runtime: script", `runtime "script"`},
 		"abi":               {"abi: 1", "abi: 2", "abi is 2, this host's is 1"},
 		"entry elsewhere":   {"entry: strategies.wasm", "entry: ../strategies.wasm", "not a file of the plugin's folder"},
@@ -154,11 +154,11 @@ func TestManifests(t *testing.T) {
 		"memory":            {"abi: 1", "abi: 1\nlimits: {memory: 1.5GB}", `line 10: "1.5GB" is no size such as 512MiB`},
 		"unknown need":      {"needs: {", "needs: {network: true, ", "unknown key network"},
 
-		"says another name":      {"name: single", "name: singular", "policies[3].name: singular, and the module says single"},
+		"says another name":      {"name: single", "name: singular", "policies[6].name: singular, and the module says single"},
 		"says another version":   {"version: 1.1.0\n    kind: ensemble", "version: 1.0.1\n    kind: ensemble", "policies[2].version: 1.0.1, and the module says 1.1.0"},
 		"says another need":      {"views: [stats]", "views: [stats, features]", "policies[1].needs.views"},
 		"says another parameter": {"default: 16", "default: 17", "policies[0].parameters"},
-		"leaves a policy out":    {single, "", "lists 3 policies, and the module has 4"},
+		"leaves a policy out":    {last, "", "lists 7 policies, and the module has 8"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			folder := copied(t, c.old, c.changed)

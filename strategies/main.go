@@ -7,8 +7,12 @@ package main
 import (
 	"github.com/upl-host/upl-host/sdk/serve"
 
+	"github.com/upl-host/upl-host/strategies/ensemble/align"
+	"github.com/upl-host/upl-host/strategies/ensemble/logmean"
 	"github.com/upl-host/upl-host/strategies/ensemble/mean"
 	"github.com/upl-host/upl-host/strategies/ensemble/single"
+	"github.com/upl-host/upl-host/strategies/ensemble/vote"
+	"github.com/upl-host/upl-host/strategies/ensemble/weighted"
 	"github.com/upl-host/upl-host/strategies/selection/threshold"
 	"github.com/upl-host/upl-host/strategies/selection/topk"
 )
@@ -17,7 +21,11 @@ var plugin = serve.Policies(
 	topk.Policy,
 	threshold.Policy,
 	mean.Policy,
+	logmean.Policy,
+	weighted.Policy,
+	vote.Policy,
 	single.Policy,
+	align.Policy,
 )
 
 func main() { plugin.Main() }

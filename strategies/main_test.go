@@ -161,7 +161,7 @@ func TestGolden(t *testing.T) {
 			}
 			if c.Kind == "ensemble" {
 				in := input(classes, nil, models...)
-				in.Params = c.Params
+				in.Params, in.Prior = c.Params, priorOf(t, golden[c.Inputs+"/prior"])
 				record := checkCombined(t, golden[c.Expected+"/combined"], c.Policy, in)
 				checkTemperatures(t, golden[c.Expected+"/temperatures"], record.Metrics)
 				return
@@ -181,6 +181,23 @@ func TestGolden(t *testing.T) {
 			}
 		})
 	}
+}
+
+// priorOf is the prior of a set of inputs, where it has one.
+func priorOf(t *testing.T, a array.Array) []float64 {
+	t.Helper()
+	if a.Shape == nil {
+		return nil
+	}
+	shares, err := a.Float32()
+	if err != nil {
+		t.Fatal(err)
+	}
+	prior := make([]float64, len(shares))
+	for c, share := range shares {
+		prior[c] = float64(share)
+	}
+	return prior
 }
 
 func checkCombined(t *testing.T, want array.Array, policy string, in plugins.Input) plugins.Record {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/upl-host/upl-host/graphs"
 	"github.com/upl-host/upl-host/graphs/array"
+	"github.com/upl-host/upl-host/graphs/prompt"
 )
 
 // Tolerances of what any model must keep, in float32.
@@ -178,18 +180,25 @@ func (e *examination) newContext() array.Matrix {
 }
 
 // batch makes up features and one-hot targets for the prompts.
-func (e *examination) batch() (features, targets array.Matrix) {
+func (e *examination) batch(ctx context.Context) (features, targets array.Matrix, err error) {
 	const rows = 6
-	features = array.Matrix{Rows: rows, Cols: e.model.Config().EmbeddingWidth, Data: e.normal(rows*e.model.Config().EmbeddingWidth, 1)}
 	targets = array.NewMatrix(rows, e.prompts.Rows)
+	for i := range rows {
+		targets.Row(i)[i%targets.Cols] = 1
+	}
+	c := e.model.Config()
+	if e.model.Has(graphs.SignatureSimilarity) { // of a kind of its own: only the model can make them
+		features, err = e.model.EncodeImage(ctx, e.normal(rows*c.ImageSize*c.ImageSize*3, 1), rows)
+		return features, targets, err
+	}
+	features = array.Matrix{Rows: rows, Cols: c.EmbeddingWidth, Data: e.normal(rows*c.EmbeddingWidth, 1)}
 	for i := range rows {
 		length := norm(features.Row(i))
 		for j, v := range features.Row(i) {
 			features.Row(i)[j] = float32(float64(v) / length)
 		}
-		targets.Row(i)[i%targets.Cols] = 1
 	}
-	return features, targets
+	return features, targets, nil
 }
 
 // checkGradient compares prompt_gradient with encode_prompt, with finite
@@ -199,12 +208,11 @@ func checkGradient(ctx context.Context, e *examination) error {
 		e.report.skip("prompt_gradient", "the model has no such signature, or no prompts in its tokens: prompts cannot be learnt with it")
 		return nil
 	}
-	if e.model.Has(graphs.SignatureSimilarity) {
-		e.report.skip("prompt_gradient", "a model with similarity: features of its own kind cannot be made up")
-		return nil
-	}
 	vectors, scale := e.newContext(), e.model.Config().LogitScale
-	features, targets := e.batch()
+	features, targets, err := e.batch(ctx)
+	if err != nil {
+		return err
+	}
 	loss := func(v array.Matrix, t array.Matrix) (graphs.Gradient, error) {
 		return e.model.PromptGradient(ctx, v, e.prompts, features, t, scale)
 	}
@@ -215,6 +223,9 @@ func checkGradient(ctx context.Context, e *examination) error {
 	e.report.measure("prompt_gradient", "loss and that of its logits, relative difference",
 		math.Abs(g.Loss-crossEntropy(g.Logits, targets))/math.Max(1, math.Abs(g.Loss)), lossTolerance)
 	if err := e.checkLogits(ctx, vectors, features, g.Logits, scale); err != nil {
+		return err
+	}
+	if err := e.checkPacked(ctx, vectors, features, targets, g.Gradient); err != nil {
 		return err
 	}
 	if err := e.checkDirections(vectors, targets, g, loss); err != nil {
@@ -244,13 +255,39 @@ func (e *examination) checkLogits(ctx context.Context, vectors, features, logits
 	if err != nil {
 		return err
 	}
-	own := array.NewMatrix(logits.Rows, logits.Cols)
-	for i := range own.Rows {
-		for c := range own.Cols {
-			own.Row(i)[c] = float32(float64(scale) * dot(features.Row(i), classes.Row(c)))
+	var own array.Matrix
+	if e.model.Has(graphs.SignatureSimilarity) {
+		if own, err = e.model.Similarity(ctx, features, classes); err != nil {
+			return err
+		}
+	} else {
+		own = array.NewMatrix(logits.Rows, logits.Cols)
+		for i := range own.Rows {
+			for c := range own.Cols {
+				own.Row(i)[c] = float32(float64(scale) * dot(features.Row(i), classes.Row(c)))
+			}
 		}
 	}
 	e.report.measure("prompt_gradient", "logits and those from encode_prompt, relative L2", relativeL2(logits.Data, own.Data), linearTolerance)
+	return nil
+}
+
+// checkPacked compares the gradient with that of the packed graph over the weights
+// that upl.json names, where it names them.
+func (e *examination) checkPacked(ctx context.Context, vectors, features, targets, gradient array.Matrix) error {
+	packed, err := e.model.PackPrompts(e.prompts, prompt.Limits{})
+	if errors.Is(err, graphs.ErrNotPackable) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	g, err := packed.Gradient(ctx, vectors, features, targets, e.model.Config().LogitScale)
+	if err != nil {
+		return err
+	}
+	e.report.measure("prompt_gradient", "gradient and that of the packed graph over text_tower's weights, relative L2",
+		relativeL2(g.Gradient.Data, gradient.Data), promptTolerance)
 	return nil
 }
 

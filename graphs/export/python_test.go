@@ -109,33 +109,36 @@ func TestPythonsCommandReadsOurModels(t *testing.T) {
 	}
 }
 
-// TestOursRunsPythonsModel: the example exporter's model, written by
-// tf.saved_model.save with gradients by tf.GradientTape and a text encoder that
-// is not causal, keeps the contract.
-func TestOursRunsPythonsModel(t *testing.T) {
+// TestOursRunsPythonsModels: the example exporters' models, written by
+// tf.saved_model.save with gradients by tf.GradientTape, keep the contract: text
+// encoders that are causal and such that look both ways, token-wise similarity.
+func TestOursRunsPythonsModels(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "model")
-	examples := filepath.Join("..", "..", "examples")
-	cmd := python(t, filepath.Join(examples, "models", "export.py"),
-		"--classes", filepath.Join(examples, "demo", "classes.txt"), "--output", dir)
-	if cmd == nil {
-		return
-	}
-	runPython(t, cmd)
-	report, err := check.Check(t.Context(), dir, check.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	measured := 0
-	for _, item := range report.Items {
-		t.Logf("%s: %s: %.3g (tolerance %g) %s", item.Name, item.What, item.Measured, item.Tolerance, item.Detail)
-		if !item.OK {
-			t.Errorf("%s: %s", item.Name, item.What)
-		}
-		measured++
-	}
-	if measured < 11 {
-		t.Errorf("only %d findings: %+v", measured, report.Items)
+	for kind, findings := range map[string]int{"align": 11, "florence": 11, "filip": 11, "causal": 12} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			dir := filepath.Join(t.TempDir(), "model")
+			examples := filepath.Join("..", "..", "examples")
+			cmd := python(t, filepath.Join(examples, "models", "export.py"), "--kind", kind,
+				"--classes", filepath.Join(examples, "demo", "classes.txt"), "--output", dir)
+			if cmd == nil {
+				return
+			}
+			runPython(t, cmd)
+			report, err := check.Check(t.Context(), dir, check.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, item := range report.Items {
+				t.Logf("%s: %s: %.3g (tolerance %g) %s", item.Name, item.What, item.Measured, item.Tolerance, item.Detail)
+				if !item.OK {
+					t.Errorf("%s: %s", item.Name, item.What)
+				}
+			}
+			if len(report.Items) != findings {
+				t.Errorf("%d findings, not %d: %+v", len(report.Items), findings, report.Items)
+			}
+		})
 	}
 }
 

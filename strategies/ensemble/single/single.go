@@ -2,12 +2,10 @@
 package single
 
 import (
-	"slices"
-	"strconv"
-	"strings"
-
 	"github.com/upl-host/upl-host/sdk"
 	"github.com/upl-host/upl-host/strategies/ensemble/calibration"
+	"github.com/upl-host/upl-host/strategies/ensemble/mixture"
+	"github.com/upl-host/upl-host/strategies/ensemble/parameter"
 )
 
 // Policy is "single".
@@ -32,55 +30,36 @@ var Policy = sdk.Policy{
 }
 
 type single struct {
-	model       int
-	calibration *calibration.Calibration // nil without
-	rows        *sdk.View[float32]       // nil until the temperature is known
+	calibration.Rounds
+	model int
+	rows  mixture.Mixture // of the one: its rows, bit for bit
 }
 
 // Configure finds the model.
 func (p *single) Configure(s *sdk.Setup) (err error) {
-	p.model, err = s.Int("model")
-	if name, textErr := s.Text("model"); textErr == nil {
-		if p.model = slices.Index(s.ModelNames, name); p.model < 0 {
-			return sdk.Unusable("model", strconv.Quote(name)+" is none of "+strings.Join(s.ModelNames, ", "))
-		}
-	} else if err != nil {
+	if p.model, err = parameter.Model(s, false); err != nil {
 		return err
 	}
-	if p.model < 0 || p.model >= int(s.Models) {
-		return sdk.Unusable("model", "is "+strconv.Itoa(p.model)+", and there are models 0 to "+strconv.Itoa(int(s.Models)-1))
-	}
-	p.calibration, err = calibration.New(s)
-	return err
+	return p.Calibrate(s)
 }
 
-// BeginRound takes a step of the calibration or, after the last, opens the view of
-// the model.
-func (p *single) BeginRound(r *sdk.Round) (err error) {
-	if !p.calibration.Done() {
-		return p.calibration.BeginRound(r)
-	}
-	r.SkipBatches()
-	p.rows, err = r.At(p.calibration.Temperature(p.model)).OpenRows(p.model)
-	return err
+// BeginRound opens, in the last round, the model.
+func (p *single) BeginRound(r *sdk.Round) error {
+	return p.Begin(r, func(at *sdk.Setup, model int) error {
+		if model != p.model {
+			return nil
+		}
+		return p.rows.Open(at, model, 1)
+	})
 }
 
-// Observe is a step of the calibration.
-func (p *single) Observe(b *sdk.Batch) error { return p.calibration.Observe(b) }
-
-// EndRound asks for another step, and for a round to open the view in, whose rows
-// the host then takes, bit for bit, where it can.
-func (p *single) EndRound(r *sdk.Round) (bool, error) {
-	switch {
-	case p.rows == nil:
-		return true, p.calibration.EndRound(r)
-	case r.Takes(sdk.EmitMean):
-		return false, r.EmitMean(sdk.Part{View: p.rows, Weight: 1})
+// EndRound asks for another step, or gives the result.
+func (p *single) EndRound(r *sdk.Round) (another bool, err error) {
+	if another, err = p.Rounds.EndRound(r); another || err != nil {
+		return another, err
 	}
-	return false, nil
+	return false, p.rows.Emit(r)
 }
 
 // Combine gives the model's rows to a host that does not take them so.
-func (p *single) Combine(b *sdk.Batch) error {
-	return p.rows.ReadInto(b.Output(), b.First, b.Rows)
-}
+func (p *single) Combine(b *sdk.Batch) error { return p.rows.Combine(b) }
