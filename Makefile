@@ -110,6 +110,10 @@ bench: tensorflow ## run the benchmarks
 bench-compare: build ## the same work in PyTorch, ONNX Runtime and numpy, in one run; into build/compare
 	examples/benchmarks/run $(if $(QUICK),--quick) $(ARGS)
 
+.PHONY: strategy-pictures
+strategy-pictures: ## make the pictures and tables of docs/strategies anew
+	CGO_ENABLED=0 GOFLAGS= $(GO) run ./strategies/gallery
+
 .PHONY: clean
 clean: ## remove what was built; .deps stays
 	rm -rf bin lib build
