@@ -11,6 +11,8 @@ import (
 	"github.com/upl-host/upl-host/sdk"
 	"github.com/upl-host/upl-host/strategies/ensemble/calibration"
 	"github.com/upl-host/upl-host/strategies/ensemble/parameter"
+	"github.com/upl-host/upl-host/strategies/selection/elementary"
+	"github.com/upl-host/upl-host/strategies/vector"
 )
 
 // Policy is "log-mean".
@@ -31,10 +33,8 @@ var Policy = sdk.Policy{
 	Ensemble: func() sdk.Combiner { return &logMean{} },
 }
 
-// tiny is what a logarithm takes for less: the least normal float32.
-const tiny = 0x1p-126
-
-// most is how many factors, none far below tiny, a product in float64 can have.
+// most is how many factors, none far below elementary.Tiny, a product in float64 can
+// have.
 const most = 8
 
 type logMean struct {
@@ -51,7 +51,7 @@ type logMean struct {
 // for it is p at another temperature, and logarithms cost a module far more. Of a
 // weight above 1, which could underflow, it is a part, to be taken several times.
 type factor struct {
-	part  float64
+	part  elementary.Power
 	times int
 	rows  *sdk.View[float32]
 	first *sdk.View[sdk.Stats] // of the rows
@@ -76,12 +76,13 @@ func (l *logMean) BeginRound(r *sdk.Round) error {
 			return nil
 		}
 		f := factor{times: int(math.Ceil(l.weights[model]))}
-		f.part = l.weights[model] / float64(f.times)
+		part := l.weights[model] / float64(f.times)
+		f.part = elementary.NewPower(part)
 		if f.plain, err = at.OpenStats(model, sdk.FlagNoEntropy); err != nil {
 			return err
 		}
-		if f.part != 1 {
-			at = r.At(float32(cmp.Or(float64(l.Temperature(model)), 1) / f.part))
+		if part != 1 {
+			at = r.At(float32(cmp.Or(float64(l.Temperature(model)), 1) / part))
 		}
 		if f.first, err = at.OpenStats(model, sdk.FlagNoEntropy); err != nil {
 			return err
@@ -94,68 +95,73 @@ func (l *logMean) BeginRound(r *sdk.Round) error {
 
 // Combine multiplies the factors, and has each row sum to 1.
 func (l *logMean) Combine(b *sdk.Batch) error {
-	out := b.Output()
-	l.products = append(l.products[:0], slices.Repeat([]float64{1}, len(out))...)
-	l.logs = l.logs[:0]
+	out, classes := b.Output(), int(b.Classes)
+	l.products, l.logs = fill(l.products, len(out), 1), l.logs[:0]
 	taken := 0
 	for _, f := range l.factors {
-		rows, err := f.batch(b)
-		if err != nil {
-			return err
-		}
 		for range f.times {
 			if taken++; taken > most {
 				l.toLogs()
 				taken = 1
 			}
-			for i, p := range rows {
-				l.products[i] *= float64(p)
+			if err := f.multiply(l.products, b); err != nil {
+				return err
 			}
 		}
 	}
-	classes := int(b.Classes)
 	if len(l.logs) > 0 {
 		l.fromLogs(classes)
 	}
 	for i := 0; i < len(out); i += classes {
-		normalise(l.products[i:i+classes], out[i:i+classes])
+		products := l.products[i : i+classes]
+		vector.Divide(out[i:i+classes], products, vector.Sum(products))
 	}
 	return nil
 }
 
-// batch is the factor of a batch's rows. What is below tiny in p counts as tiny: in
-// the factor that is tiny^part, by as much as the rows' first classes differ.
-func (f *factor) batch(b *sdk.Batch) ([]float32, error) {
+// multiply multiplies products by the factor of a batch's rows. What is below tiny in
+// p counts as tiny: that is tiny^part in the factor, times what the number of the
+// row's own is, by which the first classes differ.
+func (f *factor) multiply(products []float64, b *sdk.Batch) error {
 	plain, err := f.plain.Batch(b)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	first, err := f.first.Batch(b)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	rows, err := f.rows.Batch(b)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	classes := int(b.Classes)
 	for i := range plain {
-		least := float32(float64(first[i].P) * math.Pow(tiny/float64(plain[i].P), f.part))
-		row := rows[i*classes:][:classes]
-		for c, p := range row {
-			row[c] = max(p, least)
-		}
+		least := float32(float64(first[i].P) * f.part.Of(elementary.Tiny/float64(plain[i].P)))
+		vector.MultiplyAtLeast(products[i*classes:][:classes], rows[i*classes:][:classes], least)
 	}
-	return rows, nil
+	return nil
+}
+
+// fill gives n values.
+func fill(values []float64, n int, value float64) []float64 {
+	if len(values) < n {
+		values = make([]float64, n)
+	}
+	values = values[:n]
+	for done := copy(values, []float64{value}); done < n; done *= 2 {
+		copy(values[done:], values[:done])
+	}
+	return values
 }
 
 // toLogs puts the products by, as logarithms, and begins new ones.
 func (l *logMean) toLogs() {
 	if len(l.logs) == 0 {
-		l.logs = append(l.logs, make([]float64, len(l.products))...)
+		l.logs = fill(l.logs, len(l.products), 0)
 	}
 	for i, product := range l.products {
-		l.logs[i] += math.Log(product)
+		l.logs[i] += elementary.Log(product)
 		l.products[i] = 1
 	}
 }
@@ -167,17 +173,7 @@ func (l *logMean) fromLogs(classes int) {
 		logs := l.logs[i : i+classes]
 		largest := slices.Max(logs)
 		for c, x := range logs {
-			l.products[i+c] = math.Exp(x - largest)
+			l.products[i+c] = elementary.Exp(x - largest)
 		}
-	}
-}
-
-func normalise(row []float64, out []float32) {
-	var sum float64
-	for _, p := range row {
-		sum += p
-	}
-	for c, p := range row {
-		out[c] = float32(p / sum)
 	}
 }
