@@ -14,8 +14,8 @@ import (
 
 // archive has the data set that all are shown on: 600 pictures of 12 classes, seen
 // by three models that are too sure of themselves and favour some classes. It is
-// what the measures are tested on.
-const archive = "host/evaluate/testdata/inputs.npz"
+// what the rules and measures are tested on.
+const archive = "strategies/testdata/inputs.npz"
 
 // data is that data set.
 type data struct {

@@ -21,7 +21,7 @@ type outcome struct {
 	times      []int   // that each class is predicted
 }
 
-func ensembleTable(d *data) table {
+func ensembleTable(d *data) *table {
 	t := newTable("rule", "accuracy", "mean confidence", "a class is predicted", "classes never predicted")
 	for _, o := range d.outcomes() {
 		t.outcome(o.name+" alone", o)
@@ -71,7 +71,7 @@ func (e exhibit) ensemble(ctx context.Context, d *data, params string, t *table)
 	}
 	o := d.outcome(e.policy.Name, sdktest.Matrix{Values: combined, C: d.mean.C})
 	t.outcome(called(e.policy.Name, params), o)
-	return d.combination(o, e.policy.Name+": "+e.policy.Summary), nil
+	return d.combination(o, e.title(params)), nil
 }
 
 // Where the counts stand, right of accuracy and confidence, which begin at low.
@@ -90,7 +90,7 @@ func (d *data) combination(o outcome, title string) figure.Figure {
 		Keys: []figure.Key{
 			{Label: "accuracy", Color: figure.Learned, Shape: figure.Dot},
 			{Label: "mean confidence", Color: figure.Learned, Shape: figure.Ring},
-			{Label: "of a model alone", Color: figure.ZeroShot, Shape: figure.Dot},
+			{Label: "of a model alone", Color: figure.ZeroShot, Shape: figure.Box},
 			{Label: "pictures of the class in truth", Color: figure.Ink, Shape: figure.Line},
 		},
 		Width: figure.Full, Height: 50 + 24*float64(len(d.classes)),
@@ -163,7 +163,7 @@ func (d *data) addCounts(p *plot.Plot, models []outcome, o outcome, at func(int)
 			bars = append(bars, figure.Bar{X1: countsAt, X2: at(n), Y1: y - 0.3, Y2: y + 0.3, Color: figure.Learned.Fade(0.75)})
 		}
 		for _, m := range models {
-			points = append(points, figure.Point{X: at(m.times[c]), Y: y, Radius: 2.5, Color: figure.ZeroShot})
+			points = append(points, figure.Point{X: at(m.times[c]), Y: y, Radius: 3.5, Color: figure.ZeroShot, Hollow: true})
 		}
 		truth = append(truth, figure.Segment{X1: at(d.counts[c]), X2: at(d.counts[c]), Y1: y - 0.42, Y2: y + 0.42, Color: figure.Ink, Width: 2})
 	}

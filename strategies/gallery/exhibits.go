@@ -11,8 +11,15 @@ import (
 	"github.com/upl-host/upl-host/strategies/ensemble/single"
 	"github.com/upl-host/upl-host/strategies/ensemble/vote"
 	"github.com/upl-host/upl-host/strategies/ensemble/weighted"
+	"github.com/upl-host/upl-host/strategies/selection/agreement"
+	"github.com/upl-host/upl-host/strategies/selection/candidates"
+	"github.com/upl-host/upl-host/strategies/selection/flexmatch"
+	"github.com/upl-host/upl-host/strategies/selection/leaderboard"
+	"github.com/upl-host/upl-host/strategies/selection/priorcorrected"
+	"github.com/upl-host/upl-host/strategies/selection/sinkhorn"
 	"github.com/upl-host/upl-host/strategies/selection/threshold"
 	"github.com/upl-host/upl-host/strategies/selection/topk"
+	"github.com/upl-host/upl-host/strategies/selection/topkcolumn"
 )
 
 // exhibit is a policy to be shown.
@@ -26,7 +33,14 @@ type exhibit struct {
 func exhibits() []exhibit {
 	return []exhibit{
 		{topk.Policy, []string{`{}`, `{"k": 0}`}},
+		{topkcolumn.Policy, []string{`{}`, `{"refine": true}`}},
 		{threshold.Policy, []string{`{}`, `{"t": 0.7, "cap": 16}`}},
+		{flexmatch.Policy, []string{`{"warmup": false}`, `{}`, `{"warmup": false, "cap": 16}`}},
+		{leaderboard.Policy, []string{`{"k": 16}`, `{"k": 16, "mode": "stable"}`}},
+		{sinkhorn.Policy, []string{`{}`, `{"prior": "power", "gamma": 0.5}`}},
+		{priorcorrected.Policy, []string{`{}`}},
+		{candidates.Policy, []string{`{}`}},
+		{agreement.Policy, []string{`{}`, `{"quorum": 2}`}},
 		{mean.Policy, []string{`{}`, `{"calibrate": "mean"}`}},
 		{logmean.Policy, []string{`{}`, `{"calibrate": "mean"}`, `{"weights": [1, 1, 1]}`}},
 		{weighted.Policy, []string{`{"by": "entropy"}`, `{"by": "entropy", "temperature": 0.1}`, `{"by": "max"}`, `{"weights": [1, 1, 3]}`}},
@@ -53,4 +67,12 @@ func (e exhibit) show(ctx context.Context, d *data, picks, combinations *table) 
 		}
 	}
 	return shown, nil
+}
+
+// title names the policy, with the parameters that are not its defaults.
+func (e exhibit) title(params string) string {
+	if params == "{}" {
+		return e.policy.Name + ": " + e.policy.Summary
+	}
+	return e.policy.Name + " " + params + ": " + e.policy.Summary
 }

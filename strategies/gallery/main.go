@@ -64,7 +64,7 @@ func generate(ctx context.Context, root string) (map[string][]byte, error) {
 	picks, combinations := selectionTable(), ensembleTable(d)
 	for _, e := range exhibits() {
 		name := e.policy.Name
-		figure, err := e.show(ctx, d, &picks, &combinations)
+		figure, err := e.show(ctx, d, picks, combinations)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}

@@ -27,7 +27,7 @@ type selected struct {
 	sets     bool
 }
 
-func selectionTable() table {
+func selectionTable() *table {
 	return newTable("rule", "pictures picked", "right", "a class has", "classes without")
 }
 
@@ -49,7 +49,7 @@ func (e exhibit) selection(ctx context.Context, d *data, params string, t *table
 	counts := s.counts(len(d.classes))
 	t.add(called(e.policy.Name, params), picked, percent(float64(s.right)/float64(s.pictures)),
 		fmt.Sprintf("%d to %d", slices.Min(counts), slices.Max(counts)), strconv.Itoa(len(s.missing(d))))
-	return s.figure(d, e.policy.Name+": "+e.policy.Summary), nil
+	return s.figure(d, e.title(params)), nil
 }
 
 // judge takes a selection apart. A soft label counts as its largest class.

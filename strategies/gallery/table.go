@@ -8,8 +8,8 @@ import (
 // table is one of Markdown's.
 type table struct{ lines strings.Builder }
 
-func newTable(columns ...string) table {
-	var t table
+func newTable(columns ...string) *table {
+	t := &table{}
 	t.add(columns...)
 	t.lines.WriteString(strings.Repeat("|---", len(columns)) + "|\n")
 	return t
