@@ -32,7 +32,7 @@ ldflags := -s -w -X main.version=$(VERSION)
 
 .PHONY: help
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 20
 
 .PHONY: tensorflow
 tensorflow: $(tensorflow_ready) ## fetch TensorFlow, once, into .deps
@@ -109,6 +109,10 @@ bench: tensorflow ## run the benchmarks
 .PHONY: bench-compare
 bench-compare: build ## the same work in PyTorch, ONNX Runtime and numpy, in one run; into build/compare
 	examples/benchmarks/run $(if $(QUICK),--quick) $(ARGS)
+
+.PHONY: strategy-pictures
+strategy-pictures: ## make the pictures and tables of docs/strategies anew
+	CGO_ENABLED=0 GOFLAGS= $(GO) run ./strategies/gallery
 
 .PHONY: clean
 clean: ## remove what was built; .deps stays

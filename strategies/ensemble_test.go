@@ -40,14 +40,18 @@ func weightedMean(weight func(m int, row []float64) float64) rule {
 	}
 }
 
-// logMeanOf is the product of powers, by its sum.
+// logMeanOf sums logarithms.
 func logMeanOf(weights []float64) rule {
 	return func(rows [][]float64) []float64 {
-		out, total := slices.Repeat([]float64{1}, len(rows[0])), 0.0
+		out, total := make([]float64, len(rows[0])), 0.0
 		for c := range out {
 			for m, row := range rows {
-				out[c] *= math.Pow(max(row[c], 0x1p-126), weights[m])
+				out[c] += weights[m] * math.Log(max(row[c], 0x1p-126))
 			}
+		}
+		largest := slices.Max(out)
+		for c := range out {
+			out[c] = math.Exp(out[c] - largest)
 			total += out[c]
 		}
 		for c := range out {
@@ -102,7 +106,7 @@ func entropyOf(row []float64) float64 {
 func drawRule(t *rapid.T, models int) (name, params string, want rule) {
 	weights := make([]float64, models)
 	for m := range weights {
-		weights[m] = rapid.SampledFrom([]float64{0, 0.25, 1, 3}).Draw(t, "weight")
+		weights[m] = rapid.SampledFrom([]float64{0, 0.25, 1, 4.5}).Draw(t, "weight")
 	}
 	if slices.Max(weights) == 0 {
 		weights[models-1] = 1
@@ -144,7 +148,7 @@ func drawRule(t *rapid.T, models int) (name, params string, want rule) {
 func TestEnsemblesAgainstReference(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		classes, rows := rapid.IntRange(1, 6).Draw(t, "classes"), rapid.IntRange(0, 30).Draw(t, "rows")
-		models := make([][]float32, rapid.IntRange(1, 4).Draw(t, "models"))
+		models := make([][]float32, rapid.SampledFrom([]int{1, 2, 3, 4, 12}).Draw(t, "models"))
 		for m := range models {
 			models[m] = probabilities(t, rows, classes)
 		}
@@ -269,6 +273,39 @@ func TestWeightedByEntropyCold(t *testing.T) {
 	in.Params = json.RawMessage(`{"by": "entropy", "temperature": 1e-4}`)
 	if got, _, err := bothCombined(t, "weighted", in); err != nil || !slices.Equal(got, sure) {
 		t.Errorf("%v, not %v: %v", got, sure, err)
+	}
+}
+
+// TestLogMeanFloor has models that contradict one another, with all they have: how
+// much a probability of 0 counts is then all that decides, also at temperatures that
+// make it less than any float32 is.
+func TestLogMeanFloor(t *testing.T) {
+	first := []float32{1, 0, 0, 0.5, 0.25, 0.25, 0.75, 0.125, 0.125}
+	second := []float32{0, 1, 0, 0.375, 0.3125, 0.3125, 0.5, 0.25, 0.25}
+	in := input(3, nil, first, second)
+	in.Params = json.RawMessage(`{"calibrate": 0.7, "weights": [1.4, 1]}`)
+	got, record, err := bothCombined(t, "log-mean", in)
+	if err != nil || len(record.Metrics) != 2 {
+		t.Fatalf("%v, %v", record.Metrics, err)
+	}
+	of := make([][]float64, 2)
+	for m, p := range [][]float32{first, second} {
+		var total float64
+		for _, p := range p[:3] {
+			of[m] = append(of[m], math.Pow(max(float64(p), 0x1p-126), 1/record.Metrics[m].Value))
+			total += of[m][len(of[m])-1]
+		}
+		for c := range of[m] {
+			of[m][c] /= total
+		}
+	}
+	if sharp := min(record.Metrics[0].Value, record.Metrics[1].Value); sharp > 0.8 {
+		t.Fatalf("temperatures %v: none makes 0 less than it is", record.Metrics)
+	}
+	for c, p := range logMeanOf([]float64{1.4, 1})(of) {
+		if math.Abs(float64(got[c])-p) > 1e-6 {
+			t.Errorf("class %d: %v, not %v", c, got[c], p)
+		}
 	}
 }
 

@@ -13,13 +13,27 @@ import (
 	"github.com/upl-host/upl-host/strategies/ensemble/single"
 	"github.com/upl-host/upl-host/strategies/ensemble/vote"
 	"github.com/upl-host/upl-host/strategies/ensemble/weighted"
+	"github.com/upl-host/upl-host/strategies/selection/agreement"
+	"github.com/upl-host/upl-host/strategies/selection/candidates"
+	"github.com/upl-host/upl-host/strategies/selection/flexmatch"
+	"github.com/upl-host/upl-host/strategies/selection/leaderboard"
+	"github.com/upl-host/upl-host/strategies/selection/priorcorrected"
+	"github.com/upl-host/upl-host/strategies/selection/sinkhorn"
 	"github.com/upl-host/upl-host/strategies/selection/threshold"
 	"github.com/upl-host/upl-host/strategies/selection/topk"
+	"github.com/upl-host/upl-host/strategies/selection/topkcolumn"
 )
 
 var plugin = serve.Policies(
 	topk.Policy,
+	topkcolumn.Policy,
 	threshold.Policy,
+	flexmatch.Policy,
+	leaderboard.Policy,
+	sinkhorn.Policy,
+	priorcorrected.Policy,
+	candidates.Policy,
+	agreement.Policy,
 	mean.Policy,
 	logmean.Policy,
 	weighted.Policy,

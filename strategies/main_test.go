@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -17,43 +18,60 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/plugins"
+	"github.com/upl-host/upl-host/plugins/isolated"
 	"github.com/upl-host/upl-host/sdk"
 	"github.com/upl-host/upl-host/sdk/sdktest"
-	"github.com/upl-host/upl-host/sdk/session"
 )
 
 // catalogue has the module that these sources make, built once.
 var catalogue *plugins.Catalogue
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
+// folder has two folders of plugins: the module in one, and the same sources as a
+// program in the other.
+var folder string
+
+// TestMain is also the child process that a module is isolated in.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 4 && os.Args[1] == "isolated" {
+		isolated.Serve(os.Args[3], os.Args[2])
+	}
+	os.Exit(run(m))
+}
 
 func run(m *testing.M) int {
-	folder, err := os.MkdirTemp("", "strategies")
-	if err != nil {
+	var err error
+	if folder, err = os.MkdirTemp("", "strategies"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
-	if err := build(filepath.Join(folder, "strategies")); err != nil {
+	if err := build(filepath.Join(folder, "module", "strategies"), "strategies.wasm", "GOOS=wasip1", "GOARCH=wasm"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	catalogue = plugins.NewCatalogue(plugins.Options{Folders: []string{folder}})
+	catalogue = plugins.NewCatalogue(plugins.Options{Folders: []string{filepath.Join(folder, "module")}})
 	defer func() { _ = catalogue.Close() }()
 	return m.Run()
 }
 
-func build(dir string) error {
+// build makes a plugin's folder, of a module or a program.
+func build(dir, entry string, variables ...string) error {
 	manifest, err := os.ReadFile(plugins.ManifestName)
 	if err != nil {
 		return err
 	}
-	command := exec.Command("go", "build", "-trimpath", "-buildmode=c-shared", "-o", filepath.Join(dir, "strategies.wasm"), ".")
-	command.Env = append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0", "GOFLAGS=")
+	arguments := []string{"build", "-trimpath", "-o", filepath.Join(dir, entry), "."}
+	if filepath.Ext(entry) == ".wasm" {
+		arguments = slices.Insert(arguments, 1, "-buildmode=c-shared")
+	} else {
+		manifest = bytes.Replace(manifest, []byte("runtime: wasm"), []byte("runtime: process"), 1)
+		manifest = bytes.Replace(manifest, []byte("entry: strategies.wasm"), []byte("entry: "+entry), 1)
+	}
+	command := exec.Command("go", arguments...)
+	command.Env = append(append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS="), variables...)
 	if out, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("building the module: %w\n%s", err, out)
+		return fmt.Errorf("building the plugin: %w\n%s", err, out)
 	}
 	return os.WriteFile(filepath.Join(dir, plugins.ManifestName), manifest, 0o644)
 }
@@ -126,148 +144,6 @@ func input(classes int, ensemble []float32, models ...[]float32) plugins.Input {
 		in.ClassNames = append(in.ClassNames, fmt.Sprintf("class %d", c))
 	}
 	return in
-}
-
-// TestGolden holds the policies to reference values that were computed from the
-// papers' rules elsewhere.
-func TestGolden(t *testing.T) {
-	golden, err := array.ReadArchive("testdata/golden.npz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines, err := os.ReadFile("testdata/cases.jsonl")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(lines)) {
-		var c struct {
-			Name, Kind, Policy, Inputs, Expected string
-			Model                                int
-			Params                               json.RawMessage
-		}
-		if err := json.Unmarshal([]byte(line), &c); err != nil {
-			t.Fatal(err)
-		}
-		t.Run(c.Name, func(t *testing.T) {
-			p := golden[c.Inputs+"/probabilities"]
-			values, err := p.Float32()
-			if err != nil {
-				t.Fatal(err)
-			}
-			rows, classes := p.Shape[1], p.Shape[2]
-			models := make([][]float32, 0, p.Shape[0])
-			for m := range p.Shape[0] {
-				models = append(models, values[m*rows*classes:(m+1)*rows*classes])
-			}
-			if c.Kind == "ensemble" {
-				in := input(classes, nil, models...)
-				in.Params, in.Prior = c.Params, priorOf(t, golden[c.Inputs+"/prior"])
-				record := checkCombined(t, golden[c.Expected+"/combined"], c.Policy, in)
-				checkTemperatures(t, golden[c.Expected+"/temperatures"], record.Metrics)
-				return
-			}
-			ensemble := average(models)
-			if c.Model >= 0 {
-				ensemble = models[c.Model]
-			}
-			in := input(classes, ensemble, models...)
-			in.Params = c.Params
-			labels, err := both(t, c.Policy, in)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if d := gocmp.Diff(expected(t, golden, c.Expected), labels, gocmp.Comparer(slices.Equal[[]plugins.Label])); d != "" {
-				t.Error(d)
-			}
-		})
-	}
-}
-
-// priorOf is the prior of a set of inputs, where it has one.
-func priorOf(t *testing.T, a array.Array) []float64 {
-	t.Helper()
-	if a.Shape == nil {
-		return nil
-	}
-	shares, err := a.Float32()
-	if err != nil {
-		t.Fatal(err)
-	}
-	prior := make([]float64, len(shares))
-	for c, share := range shares {
-		prior[c] = float64(share)
-	}
-	return prior
-}
-
-func checkCombined(t *testing.T, want array.Array, policy string, in plugins.Input) plugins.Record {
-	t.Helper()
-	values, err := want.Float32()
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, record, err := bothCombined(t, policy, in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(got) != len(values) {
-		t.Fatalf("%d values, not %d", len(got), len(values))
-	}
-	for i := range got {
-		if policy == "single" && record.Metrics == nil && got[i] != values[i] || math.Abs(float64(got[i]-values[i])) > 1e-6 {
-			t.Fatalf("value %d: %v, not %v", i, got[i], values[i])
-		}
-	}
-	return record
-}
-
-func checkTemperatures(t *testing.T, want array.Array, metrics []session.Metric) {
-	t.Helper()
-	var values []float32
-	if want.Shape != nil {
-		var err error
-		if values, err = want.Float32(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if len(metrics) != len(values) {
-		t.Fatalf("metrics %v, for temperatures %v", metrics, values)
-	}
-	for i, m := range metrics {
-		if m.Name != fmt.Sprintf("temperature_%d", i) || math.Abs(m.Value/float64(values[i])-1) > 1e-6 {
-			t.Errorf("%v, for temperatures %v", m, values)
-		}
-		if m.Round > 12 {
-			t.Errorf("found after %d rounds", m.Round+1)
-		}
-	}
-}
-
-func expected(t *testing.T, golden map[string]array.Array, prefix string) []plugins.Label {
-	t.Helper()
-	rows, err1 := golden[prefix+"/rows"].Int()
-	classes, err2 := golden[prefix+"/classes"].Int()
-	weights, err3 := golden[prefix+"/weights"].Float32()
-	if err := cmp.Or(err1, err2, err3); err != nil {
-		t.Fatal(err)
-	}
-	labels := make([]plugins.Label, 0, len(rows))
-	for i, row := range rows {
-		labels = append(labels, plugins.Label{Row: row, Class: classes[i], Weight: weights[i]})
-	}
-	return labels
-}
-
-func average(models [][]float32) []float32 {
-	out := make([]float32, len(models[0]))
-	for i := range out {
-		var sum float64
-		for _, m := range models {
-			sum += float64(m[i])
-		}
-		out[i] = float32(sum / float64(len(models)))
-	}
-	return out
 }
 
 // probabilities draws rows of few distinct values, so that ties are common.

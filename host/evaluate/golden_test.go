@@ -14,7 +14,7 @@ import (
 	"github.com/upl-host/upl-host/host/evaluate"
 )
 
-// golden holds the reference values of testdata/README.md.
+// golden holds the reference values of strategies/testdata/README.md.
 type golden struct {
 	t                *testing.T
 	inputs, expected map[string]array.Array
@@ -34,13 +34,13 @@ func readGolden(t *testing.T) golden {
 	t.Helper()
 	g := golden{t: t, cases: map[string]goldenCase{}}
 	var err error
-	if g.inputs, err = array.ReadArchive("testdata/inputs.npz"); err != nil {
+	if g.inputs, err = array.ReadArchive("../../strategies/testdata/inputs.npz"); err != nil {
 		t.Fatal(err)
 	}
-	if g.expected, err = array.ReadArchive("testdata/expected.npz"); err != nil {
+	if g.expected, err = array.ReadArchive("../../strategies/testdata/expected.npz"); err != nil {
 		t.Fatal(err)
 	}
-	data, err := os.ReadFile("testdata/cases.jsonl")
+	data, err := os.ReadFile("../../strategies/testdata/cases.jsonl")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func TestGolden(t *testing.T) {
 			"unlabelled": checkUnlabelled, "mcnemar": checkMcNemar,
 		}[c.Policy]
 		if check == nil {
-			continue // a selection that a pseudo-label case judges
+			continue // of another kind
 		}
 		seen++
 		t.Run(name, func(t *testing.T) { check(t, g, c) })

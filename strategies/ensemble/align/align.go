@@ -8,6 +8,7 @@ package align
 import (
 	"github.com/upl-host/upl-host/sdk"
 	"github.com/upl-host/upl-host/strategies/ensemble/parameter"
+	"github.com/upl-host/upl-host/strategies/vector"
 )
 
 // Policy is "align".
@@ -38,6 +39,7 @@ type align struct {
 	rows   *sdk.View[float32]
 	sums   *sdk.View[float64] // one record: the number of rows, and the columns' sums
 	ratios []float64          // prior by mean, of each class
+	scaled []float64          // of a row
 }
 
 // Configure opens the rows, and their sums.
@@ -89,7 +91,7 @@ func (a *align) EndRound(*sdk.Round) (bool, error) {
 		return false, err
 	}
 	rows, sums := record[0], record[1:]
-	a.ratios = make([]float64, len(sums))
+	a.ratios, a.scaled = make([]float64, len(sums)), make([]float64, len(sums))
 	for c, sum := range sums {
 		if sum > 0 {
 			a.ratios[c] = a.prior[c] * rows / sum
@@ -114,15 +116,11 @@ func (a *align) Combine(b *sdk.Batch) error {
 // scale leaves a row as it is of which nothing would be left: all its classes have a
 // prior of 0.
 func (a *align) scale(row, out []float32) {
-	var sum float64
-	for c, p := range row {
-		sum += float64(p) * a.ratios[c]
-	}
+	vector.Products(a.scaled, row, a.ratios)
+	sum := vector.Sum(a.scaled)
 	if sum == 0 {
 		copy(out, row)
 		return
 	}
-	for c, p := range row {
-		out[c] = float32(float64(p) * a.ratios[c] / sum)
-	}
+	vector.Divide(out, a.scaled, sum)
 }

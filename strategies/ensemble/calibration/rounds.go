@@ -32,6 +32,9 @@ func (c *Rounds) Begin(r *sdk.Round, open func(at *sdk.Setup, model int) error) 
 	return nil
 }
 
+// Temperature of a model, in the last round; 0 without a calibration.
+func (c *Rounds) Temperature(model int) float32 { return c.calibration.Temperature(model) }
+
 // Observe is a step of the search.
 func (c *Rounds) Observe(b *sdk.Batch) error { return c.calibration.Observe(b) }
 

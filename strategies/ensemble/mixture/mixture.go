@@ -2,7 +2,10 @@
 // it can: in vectors, and without a copy into the module.
 package mixture
 
-import "github.com/upl-host/upl-host/sdk"
+import (
+	"github.com/upl-host/upl-host/sdk"
+	"github.com/upl-host/upl-host/strategies/vector"
+)
 
 // Mixture is the mean of the views that were opened for it, in their order, by
 // their weights.
@@ -49,14 +52,9 @@ func (m *Mixture) Combine(b *sdk.Batch) error {
 		if err != nil {
 			return err
 		}
-		weight := float64(part.Weight)
-		for i, p := range rows {
-			sums[i] += weight * float64(p)
-		}
-		total += weight
+		vector.AddScaled(sums, float64(part.Weight), rows)
+		total += float64(part.Weight)
 	}
-	for i, sum := range sums {
-		out[i] = float32(sum / total)
-	}
+	vector.Divide(out, sums, total)
 	return nil
 }

@@ -5,6 +5,7 @@ package vote
 import (
 	"github.com/upl-host/upl-host/sdk"
 	"github.com/upl-host/upl-host/strategies/ensemble/calibration"
+	"github.com/upl-host/upl-host/strategies/vector"
 )
 
 // Policy is "vote".
@@ -133,11 +134,7 @@ func (v *vote) meanOfVoters(i int, winner uint32, out []float32) {
 			continue
 		}
 		voters++
-		for c, p := range v.rows[m][i*len(out):][:len(out)] {
-			v.sums[c] += float64(p)
-		}
+		vector.AddScaled(v.sums, 1, v.rows[m][i*len(out):][:len(out)])
 	}
-	for c, sum := range v.sums {
-		out[c] = float32(sum / float64(voters))
-	}
+	vector.Divide(out, v.sums, float64(voters))
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/upl-host/upl-host/strategies/ensemble/calibration"
 	"github.com/upl-host/upl-host/strategies/ensemble/mixture"
 	"github.com/upl-host/upl-host/strategies/ensemble/parameter"
+	"github.com/upl-host/upl-host/strategies/selection/elementary"
+	"github.com/upl-host/upl-host/strategies/vector"
 )
 
 // Policy is "weighted".
@@ -46,8 +48,10 @@ type weighted struct {
 	mixture     mixture.Mixture // by "fixed"
 	models      []*sdk.View[float32]
 	stats       []*sdk.View[sdk.Stats]
-	weights     [][]float64 // of Combine: by model, of each row
-	sums        []float64
+
+	// Of Combine: by model, the weight of each row; and their sums.
+	weights      [][]float64
+	totals, sums []float64
 }
 
 // Configure reads the parameters.
@@ -124,19 +128,16 @@ func (w *weighted) Combine(b *sdk.Batch) error {
 			return err
 		}
 		for i, weight := range w.weights[m] {
-			row, sum := rows[i*classes:][:classes], sums[i*classes:][:classes]
-			for c, p := range row {
-				sum[c] += weight * float64(p)
-			}
+			vector.AddScaled(sums[i*classes:][:classes], weight, rows[i*classes:][:classes])
 		}
 	}
-	for i, sum := range sums {
-		out[i] = float32(sum)
+	for i, total := range w.totals {
+		vector.Divide(out[i*classes:][:classes], sums[i*classes:][:classes], total)
 	}
 	return nil
 }
 
-// weigh finds the batch's weights: for each row they sum to 1.
+// weigh finds the batch's weights.
 func (w *weighted) weigh(b *sdk.Batch) error {
 	w.weights = w.weights[:0]
 	for _, view := range w.stats {
@@ -152,6 +153,7 @@ func (w *weighted) weigh(b *sdk.Batch) error {
 		}
 		w.weights = append(w.weights, weights)
 	}
+	w.totals = w.totals[:0]
 	for i := range b.Rows {
 		if w.by == "entropy" {
 			w.sharpen(i)
@@ -160,9 +162,7 @@ func (w *weighted) weigh(b *sdk.Batch) error {
 		for _, weights := range w.weights {
 			total += weights[i]
 		}
-		for _, weights := range w.weights {
-			weights[i] /= total
-		}
+		w.totals = append(w.totals, total)
 	}
 	return nil
 }
@@ -175,6 +175,6 @@ func (w *weighted) sharpen(row int) {
 		least = min(least, entropies[row])
 	}
 	for _, entropies := range w.weights {
-		entropies[row] = math.Exp((least - entropies[row]) / w.temperature)
+		entropies[row] = elementary.Exp((least - entropies[row]) / w.temperature)
 	}
 }

@@ -3,10 +3,8 @@
 package threshold
 
 import (
-	"cmp"
-	"slices"
-
 	"github.com/upl-host/upl-host/sdk"
+	"github.com/upl-host/upl-host/strategies/selection/ranking"
 )
 
 // Policy is "threshold".
@@ -22,14 +20,8 @@ var Policy = sdk.Policy{
 				"type": "number", "minimum": 0, "maximum": 1, "default": 0.9,
 				"description": "the least probability, compared in float32"
 			},
-			"cap": {
-				"type": "integer", "minimum": 0, "default": 0,
-				"description": "the most images per class, the most confident first; 0: all"
-			},
-			"weight": {
-				"enum": ["one", "confidence"], "default": "one",
-				"description": "weight of an image in training: 1, or its probability"
-			}
+			"cap": ` + ranking.CapParameter + `,
+			"weight": ` + ranking.WeightParameter + `
 		}
 	}`,
 	Needs:     []sdk.ViewKind{sdk.ViewStats},
@@ -37,16 +29,10 @@ var Policy = sdk.Policy{
 }
 
 type threshold struct {
-	t          float32
-	cap        int
-	confidence bool
-	stats      *sdk.View[sdk.Stats]
-	classes    [][]candidate // what a class has; used with a cap only
-}
-
-type candidate struct {
-	row       int
-	p, margin float32
+	t      float32
+	weight ranking.Weight
+	stats  *sdk.View[sdk.Stats]
+	capped *ranking.Lists // nil without a cap
 }
 
 // Configure opens the view of confidences.
@@ -55,15 +41,17 @@ func (t *threshold) Configure(s *sdk.Setup) error {
 	if err != nil {
 		return err
 	}
-	if t.cap, err = s.Int("cap"); err != nil {
-		return err
-	}
-	weight, err := s.Text("weight")
+	most, err := s.Int("cap")
 	if err != nil {
 		return err
 	}
-	t.t, t.confidence = float32(least), weight == "confidence"
-	t.classes = make([][]candidate, s.Classes)
+	if t.weight, err = ranking.NewWeight(s); err != nil {
+		return err
+	}
+	t.t = float32(least)
+	if most > 0 {
+		t.capped = ranking.New(int(s.Classes), most)
+	}
 	t.stats, err = s.OpenStats(sdk.Ensemble, sdk.FlagNoEntropy)
 	return err
 }
@@ -78,10 +66,10 @@ func (t *threshold) Observe(b *sdk.Batch) error {
 		if s.P < t.t {
 			continue
 		}
-		c := candidate{b.First + i, s.P, s.Margin}
-		if t.cap > 0 {
-			t.classes[s.Class] = append(t.classes[s.Class], c)
-		} else if err := t.emit(b.Round, int(s.Class), c); err != nil {
+		row := ranking.Row{Row: b.First + i, P: s.P, Margin: s.Margin}
+		if t.capped != nil {
+			t.capped.Offer(int(s.Class), row)
+		} else if err := b.Emit(t.weight.Label(row.Row, int(s.Class), s.P)); err != nil {
 			return err
 		}
 	}
@@ -90,23 +78,8 @@ func (t *threshold) Observe(b *sdk.Batch) error {
 
 // EndRound emits the first of each class that a cap leaves.
 func (t *threshold) EndRound(r *sdk.Round) (bool, error) {
-	for class, candidates := range t.classes {
-		slices.SortFunc(candidates, func(a, b candidate) int {
-			return cmp.Or(cmp.Compare(b.p, a.p), cmp.Compare(b.margin, a.margin), cmp.Compare(a.row, b.row))
-		})
-		for _, c := range candidates[:min(t.cap, len(candidates))] {
-			if err := t.emit(r, class, c); err != nil {
-				return false, err
-			}
-		}
+	if t.capped == nil {
+		return false, nil
 	}
-	return false, nil
-}
-
-func (t *threshold) emit(r *sdk.Round, class int, c candidate) error {
-	label := sdk.Label{Row: uint64(c.row), Class: uint32(class), Weight: 1}
-	if t.confidence {
-		label.Weight = c.p
-	}
-	return r.Emit(label)
+	return false, t.capped.Emit(r, t.weight)
 }

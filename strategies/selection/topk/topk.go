@@ -3,7 +3,10 @@
 // confidence, so that no class starves.
 package topk
 
-import "github.com/upl-host/upl-host/sdk"
+import (
+	"github.com/upl-host/upl-host/sdk"
+	"github.com/upl-host/upl-host/strategies/selection/ranking"
+)
 
 // Policy is "top-k".
 var Policy = sdk.Policy{
@@ -14,14 +17,8 @@ var Policy = sdk.Policy{
 		"type": "object",
 		"additionalProperties": false,
 		"properties": {
-			"k": {
-				"type": "integer", "minimum": 0, "maximum": 4294967295, "default": 16,
-				"description": "images per class; 0: all"
-			},
-			"weight": {
-				"enum": ["one", "confidence"], "default": "one",
-				"description": "weight of an image in training: 1, or its probability"
-			}
+			"k": ` + ranking.KParameter + `,
+			"weight": ` + ranking.WeightParameter + `
 		}
 	}`,
 	Needs:     []sdk.ViewKind{sdk.ViewClassTopK},
@@ -29,8 +26,8 @@ var Policy = sdk.Policy{
 }
 
 type topK struct {
-	confidence bool
-	best       *sdk.ClassTopK // order within a class: confidence, margin, row
+	weight ranking.Weight
+	best   *sdk.ClassTopK // order within a class: confidence, margin, row
 }
 
 // Configure opens the view that ranks each class.
@@ -39,11 +36,9 @@ func (t *topK) Configure(s *sdk.Setup) error {
 	if err != nil {
 		return err
 	}
-	weight, err := s.Text("weight")
-	if err != nil {
+	if t.weight, err = ranking.NewWeight(s); err != nil {
 		return err
 	}
-	t.confidence = weight == "confidence"
 	if rows := max(int(s.Rows), 1); k == 0 || k > rows {
 		k = rows
 	}
@@ -59,11 +54,7 @@ func (t *topK) EndRound(r *sdk.Round) (bool, error) {
 			return false, err
 		}
 		for _, row := range best {
-			label := sdk.Label{Row: row.Row, Class: uint32(class), Weight: 1}
-			if t.confidence {
-				label.Weight = row.P
-			}
-			if err := r.Emit(label); err != nil {
+			if err := r.Emit(t.weight.Label(int(row.Row), class, row.P)); err != nil {
 				return false, err
 			}
 		}
