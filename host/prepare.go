@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -233,11 +232,7 @@ func (p *plan) dataDigest() string {
 	parts := slices.Clone(p.classNames)
 	for _, i := range p.union() {
 		picture := p.data.Pictures[i]
-		stamp := "absent"
-		if info, err := os.Stat(picture.File); err == nil {
-			stamp = fmt.Sprint(info.Size(), info.ModTime().UnixNano())
-		}
-		parts = append(parts, picture.ID, stamp)
+		parts = append(parts, picture.ID, picture.Stamp())
 	}
 	parts = append(parts, fmt.Sprint(p.data.Unlabeled), fmt.Sprint(p.data.Test))
 	return digest(parts...)
