@@ -8,11 +8,14 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/google/renameio/v2"
 
 	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/graphs/preprocess"
+	"github.com/upl-host/upl-host/host/dataset"
 	"github.com/upl-host/upl-host/host/encode"
 )
 
@@ -43,9 +46,9 @@ func (r *run) encodeInputs() string {
 // encode brings every picture's features into the cache, then into files.
 func (r *run) encode(ctx context.Context) (_ []string, err error) {
 	union := r.union()
-	files := make([]string, len(union))
+	sources := make([]encode.Source, len(union))
 	for k, i := range union {
-		files[k] = r.data.Pictures[i].File
+		sources[k] = r.data.Pictures[i]
 	}
 	limits := preprocess.Limits{Pixels: r.config.Dataset.MaxPixels}
 	models, err := r.encoders(union, limits)
@@ -57,8 +60,8 @@ func (r *run) encode(ctx context.Context) (_ []string, err error) {
 			err = errors.Join(err, m.Cache.Close())
 		}
 	}()
-	task := r.options.Display.Start("encode", len(files), "pictures")
-	result, err := encode.Encode(ctx, files, models, encode.Options{
+	task := r.options.Display.Start("encode", len(sources), "pictures")
+	result, err := encode.Encode(ctx, sources, models, encode.Options{
 		BatchSize: r.config.Run.BatchSize, Workers: r.config.Run.Threads, Limits: limits,
 		FailOnBadPicture: r.config.Dataset.Corrupt == "fail", Progress: task.Set, FlushEvery: saveEvery,
 	})
@@ -67,7 +70,7 @@ func (r *run) encode(ctx context.Context) (_ []string, err error) {
 		return nil, err
 	}
 	for m, n := range result.Encoded {
-		r.log.Info("pictures encoded", "model", models[m].Name, "new", n, "cached", len(files)-n)
+		r.log.Info("pictures encoded", "model", models[m].Name, "new", n, "cached", len(sources)-n)
 	}
 	bad := map[int]error{}
 	for _, s := range result.Skipped {
@@ -76,7 +79,7 @@ func (r *run) encode(ctx context.Context) (_ []string, err error) {
 	if err := r.writePictures(bad); err != nil {
 		return nil, err
 	}
-	if err := r.warnSkipped(files, result.Skipped); err != nil {
+	if err := r.warnSkipped(sources, result.Skipped); err != nil {
 		return nil, err
 	}
 	outputs := []string{classesName, picturesName, skippedName}
@@ -144,17 +147,17 @@ func membership(indices []int) map[int]bool {
 	return set
 }
 
-func (r *run) warnSkipped(files []string, skipped []encode.Skipped) error {
+func (r *run) warnSkipped(sources []encode.Source, skipped []encode.Skipped) error {
 	if len(skipped) == 0 {
 		return nil
 	}
 	first := skipped[0]
-	if len(skipped) == len(files) {
+	if len(skipped) == len(sources) {
 		return &UsageError{Err: fmt.Errorf("none of the %d pictures can be decoded, see %s; the first is %s: %s",
-			len(files), r.folder.Join(skippedName), files[first.Index], first.Reason.Error())}
+			len(sources), r.folder.Join(skippedName), sources[first.Index].Name(), first.Reason.Error())}
 	}
 	r.warn("%d of %d pictures cannot be decoded and are skipped, see %s; the first is %s: %v",
-		len(skipped), len(files), skippedName, files[first.Index], first.Reason)
+		len(skipped), len(sources), skippedName, sources[first.Index].Name(), first.Reason)
 	return nil
 }
 
@@ -278,4 +281,13 @@ func (r *run) rows(model int, of []int) []int {
 
 func (r *run) features(model int) (*array.Mapped, error) {
 	return array.Map(r.folder.Join(featuresName(r.models[model].Name)))
+}
+
+// readPicture reads a picture by its path in the run's tables.
+func (r *run) readPicture(path string) ([]byte, error) {
+	i, there := slices.BinarySearchFunc(r.data.Pictures, path, func(p dataset.Picture, id string) int { return strings.Compare(p.ID, id) })
+	if !there {
+		return nil, fmt.Errorf("the data set has no picture %s", path)
+	}
+	return r.data.Pictures[i].Read()
 }

@@ -150,7 +150,9 @@ func (r *run) report(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	limits := preprocess.Limits{Pixels: r.config.Dataset.MaxPixels}
-	err := report.Build(ctx, r.folder.Path, report.Options{Gallery: r.config.Report.Gallery, Thumbnail: report.Thumbnails(limits)})
+	err := report.Build(ctx, r.folder.Path, report.Options{
+		Gallery: r.config.Report.Gallery, Read: r.readPicture, Thumbnail: report.Thumbnails(limits),
+	})
 	if err != nil {
 		return nil, err
 	}

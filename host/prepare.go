@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -28,6 +27,7 @@ type plan struct {
 	data                *dataset.Dataset
 	truth               *dataset.Truth
 	classNames          []string
+	prompting           prompting
 	models              []*backbone.Description
 	catalogue           *plugins.Catalogue
 	ensemble, selection *label.Policy
@@ -49,6 +49,9 @@ func prepare(ctx context.Context, c *config.Config, options Options) (_ *plan, e
 		}
 	}()
 	if err := p.openData(); err != nil {
+		return nil, err
+	}
+	if err := p.openPrompting(); err != nil {
 		return nil, err
 	}
 	if err := p.openPrior(); err != nil {
@@ -125,7 +128,8 @@ func policyError(key string, err error) error {
 func (p *plan) openData() error {
 	d := p.config.Dataset
 	data, truth, err := dataset.Open(dataset.Config{
-		Kind: d.Kind, Path: d.Path, Classes: d.Classes, Unlabeled: d.Unlabeled, Test: d.Test, SkipMissing: d.Missing == "skip",
+		Kind: d.Kind, Path: d.Path, Variant: d.Variant, Split: d.Split, Classes: d.Classes,
+		Unlabeled: d.Unlabeled, Validation: d.Validation, Test: d.Test, SkipMissing: d.Missing == "skip",
 	})
 	if err != nil {
 		return err
@@ -163,7 +167,7 @@ func (p *plan) describeModels() error {
 		if d.Name == ensembleModel {
 			return &UsageError{Err: fmt.Errorf("models: %s is named %q, which the files of the run keep for the models' ensemble: give it another `name`", d.Dir, d.Name)}
 		}
-		if _, err := d.Templates(p.config.Prompt.All(), p.classNames); err != nil {
+		if err := p.prompting.check(d); err != nil {
 			return &UsageError{Err: err}
 		}
 		p.models = append(p.models, d)
@@ -180,7 +184,7 @@ func (p *plan) describeModels() error {
 	if err != nil {
 		return err
 	}
-	if _, err := first.Prompts(p.classNames, length, learn.ClassTokenPosition, learn.ClassSpecific); err != nil {
+	if _, err := first.Prompts(p.prompting.spoken, length, learn.ClassTokenPosition, learn.ClassSpecific); err != nil {
 		return &UsageError{Err: err}
 	}
 	return nil
@@ -233,11 +237,7 @@ func (p *plan) dataDigest() string {
 	parts := slices.Clone(p.classNames)
 	for _, i := range p.union() {
 		picture := p.data.Pictures[i]
-		stamp := "absent"
-		if info, err := os.Stat(picture.File); err == nil {
-			stamp = fmt.Sprint(info.Size(), info.ModTime().UnixNano())
-		}
-		parts = append(parts, picture.ID, stamp)
+		parts = append(parts, picture.ID, picture.Stamp())
 	}
 	parts = append(parts, fmt.Sprint(p.data.Unlabeled), fmt.Sprint(p.data.Test))
 	return digest(parts...)
@@ -260,6 +260,7 @@ func Describe(ctx context.Context, c *config.Config, options Options) (_ string,
 		labels = "with labels, which the evaluation alone sees"
 	}
 	line("classes     %d, %s", len(p.classNames), labels)
+	line("prompts     %v", &p.prompting)
 	for i, m := range p.models {
 		role := "pseudo labels"
 		if i == 0 {

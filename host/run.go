@@ -129,7 +129,7 @@ func (r *run) stages(ctx context.Context) error {
 	nothing := func() string { return "" }
 	for _, s := range []stage{
 		{"encode", r.encodeInputs, r.encode},
-		{"classify", nothing, r.classify},
+		{"classify", r.prompting.digest, r.classify},
 		{"combine", r.policyInputs(r.ensemble), r.combine},
 		{"select", r.policyInputs(r.selection), r.selectLabels},
 		{"learn", nothing, r.learn},

@@ -15,6 +15,7 @@ import (
 	"github.com/upl-host/upl-host/host/bench"
 	"github.com/upl-host/upl-host/host/config"
 	"github.com/upl-host/upl-host/host/predict"
+	"github.com/upl-host/upl-host/host/prompts"
 )
 
 // benchModelOptions are those of the benchmarks of a model.
@@ -214,22 +215,9 @@ func readTemplates(option string) ([]string, error) {
 		}
 		return templates, nil
 	}
-	file, err := os.Open(option)
+	templates, err := prompts.ReadTemplates(option)
 	if err != nil {
 		return nil, usage("--templates: %w", err)
-	}
-	defer file.Close()
-	templates, err := predict.Lines(file)
-	if err != nil {
-		return nil, usage("--templates %s: %w", option, err)
-	}
-	if len(templates) == 0 {
-		return nil, usage("--templates %s: there are none", option)
-	}
-	for _, t := range templates {
-		if config.Fill(t, "a") == config.Fill(t, "b") {
-			return nil, usage("--templates %s: %q has no {} for the class name", option, t)
-		}
 	}
 	return templates, nil
 }

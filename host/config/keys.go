@@ -59,6 +59,8 @@ const (
 	SeedList  Kind = "integer or list of integers"
 	Shares    Kind = "path or list of numbers"
 	Mapping   Kind = "mapping"
+	// TemplateList is a list of strings too.
+	TemplateList Kind = "name of a set, or list of strings"
 )
 
 // Interval is a range of numbers; of sizes in bytes, of durations in
@@ -173,6 +175,8 @@ func kindOf(t reflect.Type) Kind {
 		return Mapping
 	case reflect.TypeFor[[]string]():
 		return Strings
+	case reflect.TypeFor[Templates]():
+		return TemplateList
 	}
 	switch t.Kind() {
 	case reflect.Struct:

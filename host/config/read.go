@@ -130,6 +130,17 @@ func (r *reader) value(key *Key, path string, n *yaml.Node) (any, bool) {
 			name, _ := file.(string)
 			return Prior{File: name}, ok
 		}
+	case TemplateList:
+		if n.Kind == yaml.SequenceNode {
+			list, ok := elements(r, path, n, wanted[String], stringOf)
+			if len(list) == 0 { // as if it were not given
+				list = nil
+			}
+			return Templates{List: list}, ok
+		}
+		if set, ok := stringOf(n); ok {
+			return Templates{Set: set}, true
+		}
 	case Mapping:
 		if n.Kind == yaml.MappingNode {
 			v, ok := r.plain(path, n)
@@ -207,6 +218,8 @@ var wanted = map[Kind]string{
 	SeedList:  "a number of seeds, or a list of seeds,",
 	Shares:    "a path, or a list of numbers,",
 	Mapping:   "a mapping",
+
+	TemplateList: "the name of a set, or a list of strings,",
 }
 
 // items reads a list of sections.

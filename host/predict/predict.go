@@ -131,7 +131,7 @@ func pictures(ctx context.Context, b *backbone.Backbone, files []string, limits 
 	cache := encode.NewCache(b.Description.Config.EmbeddingWidth)
 	defer func() { err = errors.Join(err, cache.Close()) }()
 	model := encode.Model{Name: b.Name, Tower: b.Model, Transform: b.Transform, Cache: cache}
-	result, err := encode.Encode(ctx, files, []encode.Model{model}, encode.Options{BatchSize: min(batchSize, len(files)), Limits: limits})
+	result, err := encode.Encode(ctx, encode.Files(files), []encode.Model{model}, encode.Options{BatchSize: min(batchSize, len(files)), Limits: limits})
 	if err != nil {
 		return array.Matrix{}, nil, nil, err
 	}

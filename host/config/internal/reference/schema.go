@@ -92,12 +92,20 @@ func valueOf(key *config.Key, m meanings) object {
 		return object{"oneOf": []object{bounded(key, object{"type": "integer"}), seeds}, "default": json.RawMessage(key.Default)}
 	case config.Shares:
 		return object{"oneOf": []object{{"type": "string"}, {"type": "array", "items": object{"type": "number", "minimum": 0}}}}
+	case config.TemplateList:
+		return object{"oneOf": []object{
+			{"type": "string", "enum": key.Enum},
+			{"type": "array", "items": object{"type": "string"}, "maxItems": key.Range.Max},
+		}}
 	case config.Mapping:
 		return object{"type": "object"}
 	}
 	s := object{"type": "string"}
 	if key.Enum != nil {
 		s["enum"] = key.Enum
+		if key.Derived != "" { // as run.yaml has it where it was not given
+			s["enum"] = append([]string{""}, key.Enum...)
+		}
 	}
 	if key.Pattern != "" && key.Allowed != "" {
 		s["pattern"] = "^(" + key.Pattern + ")$"
