@@ -74,14 +74,14 @@ func (p Part) Read() ([]byte, error) {
 func (p Part) Stamp() string { return fmt.Sprint(p.File.Stamp(), " ", p.Offset, " ", p.Size) }
 
 // Reason is the cause of a file system's error, without the path that the message
-// names anyway.
+// names anyway; any other error in full.
 func Reason(err error) string {
-	var failed *fs.PathError
+	failed, ok := err.(*fs.PathError) //nolint:errorlint // what wraps it says more
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case !ok:
+		return err.Error()
+	case errors.Is(failed.Err, fs.ErrNotExist):
 		return "does not exist"
-	case errors.As(err, &failed):
-		return failed.Err.Error()
 	}
-	return err.Error()
+	return failed.Err.Error()
 }
