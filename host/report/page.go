@@ -62,10 +62,13 @@ type chart struct {
 // maxSkipped is how many skipped pictures the page lists.
 const maxSkipped = 200
 
+// pageFunctions are those that the templates call.
+var pageFunctions = template.FuncMap{
+	"percent": percent, "points": points, "count": count, "plural": plural, "last": func(n int) int { return n - 1 },
+}
+
 func (r *run) render(w io.Writer, charts map[string]figure.Figure, g *gallery) error {
-	parsed, err := template.New("page").Funcs(template.FuncMap{
-		"percent": percent, "points": points, "count": count, "plural": plural, "last": func(n int) int { return n - 1 },
-	}).Parse(pageTemplate)
+	parsed, err := template.New("page").Funcs(pageFunctions).Parse(pageTemplate)
 	if err != nil {
 		return fmt.Errorf("parsing the page's template: %w", err)
 	}
