@@ -77,7 +77,7 @@ func (r *run) zeroShot() (array.Matrix, error) {
 }
 
 func (r *run) learnContexts(ctx context.Context, prompts *learn.ClassPrompts) ([]learn.Context, error) {
-	data, err := r.learningData()
+	data, err := r.learningData(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +140,7 @@ func (r *run) classPrompts(ctx context.Context) (*learn.ClassPrompts, error) {
 }
 
 // learningData gathers the features of the picked pictures, and their targets.
-func (r *run) learningData() (_ learn.Data, err error) {
+func (r *run) learningData(ctx context.Context) (_ learn.Data, err error) {
 	picks, err := r.picks()
 	if err != nil {
 		return learn.Data{}, err
@@ -153,9 +153,15 @@ func (r *run) learningData() (_ learn.Data, err error) {
 	unlabeled := r.rows(0, r.kept.unlabeled)
 	data := learn.Data{Features: array.NewMatrix(len(picks), features.Cols)}
 	classes, weights := make([]int, len(picks)), make([]float32, len(picks))
+	pictures := make([]int, len(picks))
 	for i, p := range picks {
 		copy(data.Features.Row(i), features.Row(unlabeled[p.row]))
-		classes[i], weights[i] = p.class, p.weight
+		classes[i], weights[i], pictures[i] = p.class, p.weight, r.kept.unlabeled[p.row]
+	}
+	if views := r.config.Learn.Views; views > 1 {
+		if data.Views, err = r.viewFeatures(ctx, pictures, views); err != nil {
+			return learn.Data{}, err
+		}
 	}
 	if data.Targets, err = learn.Targets(classes, weights, len(r.classNames)); err != nil {
 		return learn.Data{}, err

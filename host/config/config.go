@@ -194,6 +194,10 @@ type Learn struct {
 	Seeds Seeds `yaml:"seeds" default:"16" range:"[1,1000]" source:"UPL, prompt ensemble" example:"[1, 2, 3, 4]"`
 	// How often a seed's training sees the pseudo labels.
 	Epochs int `yaml:"epochs" default:"50" range:"[1,100000]" source:"UPL" example:"10"`
+	// Augmented views of each pseudo-labelled picture that are encoded, random parts
+	// of it as UPL's code draws them (8 to 100 % of the area, mirrored or not), of
+	// which an epoch sees one; 1 is the picture as it is tested.
+	Views int `yaml:"views" default:"1" range:"[1,100]" example:"10"`
 	// Pictures in a step.
 	BatchSize int `yaml:"batch_size" default:"32" range:"[1,65536]" source:"UPL" example:"64"`
 	// The rate at which the cosine schedule starts.

@@ -45,20 +45,6 @@ func TestBatches(t *testing.T) {
 	})
 }
 
-func TestBelow(t *testing.T) {
-	// Each outcome is as likely: counts of 30,000 draws stay within 5 deviations.
-	g := newGenerator("test")
-	counts := make([]int, 3)
-	for range 30_000 {
-		counts[g.below(3)]++
-	}
-	for i, n := range counts {
-		if math.Abs(float64(n-10_000)) > 5*82 {
-			t.Errorf("%d came %d times in 30,000", i, n)
-		}
-	}
-}
-
 func TestPace(t *testing.T) {
 	var p pace
 	start := time.Unix(100, 0)
@@ -68,6 +54,49 @@ func TestPace(t *testing.T) {
 	p.step(start.Add(2*time.Second), 8)
 	if left := p.step(start.Add(6*time.Second), 7); left != 21*time.Second {
 		t.Errorf("%v are left, want 7 steps of 3 s", left)
+	}
+}
+
+// Each picture of an epoch is seen in one of its views, each as often over epochs;
+// other epochs and seeds draw otherwise.
+func TestSeenIn(t *testing.T) {
+	const pictures, views, epochs = 50, 4, 100
+	data := Data{Features: array.NewMatrix(pictures, 1)}
+	for v := range views {
+		view := array.NewMatrix(pictures, 1)
+		for i := range view.Data {
+			view.Data[i] = float32(v*pictures + i)
+		}
+		data.Views = append(data.Views, view)
+	}
+	counts := make([]int, views)
+	drawn := func(seed uint64, epoch int) (all []int) {
+		seen := data.seenIn(seed, epoch)
+		for i := range pictures {
+			value := int(seen(i)[0])
+			if value%pictures != i {
+				t.Fatalf("picture %d is seen as %d", i, value%pictures)
+			}
+			all = append(all, value/pictures)
+		}
+		return all
+	}
+	for epoch := range epochs {
+		for _, v := range drawn(1, epoch) {
+			counts[v]++
+		}
+	}
+	for v, n := range counts { // within 5 deviations
+		if math.Abs(float64(n-pictures*epochs/views)) > 5*math.Sqrt(pictures*epochs*0.25*0.75) {
+			t.Errorf("view %d is seen %d times", v, n)
+		}
+	}
+	if slices.Equal(drawn(1, 0), drawn(1, 1)) || slices.Equal(drawn(1, 0), drawn(2, 0)) || !slices.Equal(drawn(1, 3), drawn(1, 3)) {
+		t.Error("draws do not go by seed and epoch")
+	}
+	data.Views = nil
+	if got := data.seenIn(1, 0)(3); &got[0] != &data.Features.Row(3)[0] {
+		t.Error("without views the features themselves are seen")
 	}
 }
 

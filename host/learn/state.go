@@ -136,6 +136,9 @@ func (j *Job) digestInputs() error {
 		return fmt.Errorf("hashing the inputs: %w", err)
 	}
 	writeMatrix(sum, j.Data.Features)
+	for _, view := range j.Data.Views {
+		writeMatrix(sum, view)
+	}
 	writeMatrix(sum, j.Data.Targets)
 	if j.Initial != nil {
 		writeMatrix(sum, *j.Initial)

@@ -109,6 +109,7 @@ func (t *trainer) clone() []state {
 // epochOf is a seed's part in an epoch.
 type epochOf struct {
 	order          []int
+	seen           func(picture int) []float32
 	point          Epoch
 	right, counted int
 }
@@ -122,6 +123,7 @@ func (t *trainer) epoch(ctx context.Context) error {
 	parts := make([]epochOf, len(t.seeds))
 	for i, seed := range t.seeds {
 		parts[i].order = t.job.order()(seed, epoch, data.Features.Rows)
+		parts[i].seen = data.seenIn(seed, epoch)
 		parts[i].point = Epoch{Epoch: epoch, Rate: settings.Rate(epoch)}
 	}
 	for step := range steps {
@@ -130,8 +132,8 @@ func (t *trainer) epoch(ctx context.Context) error {
 		}
 		for i, b := range t.batches {
 			picks := parts[i].order[step*b.Features.Rows : (step+1)*b.Features.Rows]
-			gather(b.Features, data.Features, picks)
-			gather(b.Targets, data.Targets, picks)
+			gather(b.Features, parts[i].seen, picks)
+			gather(b.Targets, data.Targets.Row, picks)
 		}
 		gradients, err := t.job.Gradienter.Gradients(ctx, t.batches)
 		if err != nil {
