@@ -86,31 +86,3 @@ func gather(into array.Matrix, row func(i int) []float32, picks []int) {
 		copy(into.Row(i), row(pick))
 	}
 }
-
-// agreement counts the rows whose likeliest class by logits is that by targets,
-// among the rows that have a target.
-func agreement(logits, targets array.Matrix) (right, counted int) {
-	for i := range targets.Rows {
-		target := targets.Row(i)
-		class := largest(target)
-		if target[class] == 0 {
-			continue
-		}
-		counted++
-		if largest(logits.Row(i)) == class {
-			right++
-		}
-	}
-	return right, counted
-}
-
-// largest is the index of the largest value, the first among equals.
-func largest(row []float32) int {
-	best := 0
-	for i, v := range row {
-		if v > row[best] {
-			best = i
-		}
-	}
-	return best
-}

@@ -14,20 +14,6 @@ import (
 	"github.com/upl-host/upl-host/graphs/safetensors"
 )
 
-func TestSGD(t *testing.T) {
-	// torch.optim.SGD(lr=0.1, momentum=0.9, weight_decay=0.1) on a gradient of 1:
-	// v = 1.1, 0.99 + 1.089; x = 1 - 0.11 - 0.2079.
-	x, velocity := []float32{1, -2}, make([]float32, 2)
-	optimizer := sgd{momentum: 0.9, decay: 0.1}
-	optimizer.step(x, velocity, []float32{1, 0.2}, 0.1)
-	optimizer.step(x, velocity, []float32{1, 0.2}, 0.1)
-	for i, want := range []struct{ x, velocity float64 }{{0.6821, 2.079}, {-2, 0}} {
-		if math.Abs(float64(x[i])-want.x) > 1e-6 || math.Abs(float64(velocity[i])-want.velocity) > 1e-6 {
-			t.Errorf("value %d is %g at velocity %g, want %g at %g", i, x[i], velocity[i], want.x, want.velocity)
-		}
-	}
-}
-
 func TestBatches(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		settings := Settings{BatchSize: rapid.IntRange(1, 64).Draw(t, "batch size")}
@@ -97,14 +83,6 @@ func TestSeenIn(t *testing.T) {
 	data.Views = nil
 	if got := data.seenIn(1, 0)(3); &got[0] != &data.Features.Row(3)[0] {
 		t.Error("without views the features themselves are seen")
-	}
-}
-
-func TestAgreement(t *testing.T) {
-	logits := array.Matrix{Rows: 4, Cols: 2, Data: []float32{1, 2, 3, 1, 0, 1, 1, 0}}
-	targets := array.Matrix{Rows: 4, Cols: 2, Data: []float32{0, 1, 0.2, 0.8, 0, 0, 0.6, 0.4}}
-	if right, counted := agreement(logits, targets); right != 2 || counted != 3 {
-		t.Errorf("%d of %d agree, want 2 of 3", right, counted)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/host/learn/numeric"
+	"github.com/upl-host/upl-host/host/random"
 )
 
 // Reduction is how many times narrower the layer between is.
@@ -27,6 +28,21 @@ type Adapter struct {
 
 // Hidden is the width of the layer between.
 func Hidden(width int) int { return max(1, width/Reduction) }
+
+// Random begins as torch.nn.Linear does: weights from U(-1/sqrt(n), 1/sqrt(n)), n the
+// number of inputs. The seed alone determines them.
+func Random(seed uint64, text array.Matrix, scale, ratio float64) Adapter {
+	draws := random.New("adapter", seed)
+	layer := func(rows, cols int) array.Matrix {
+		m, bound := array.NewMatrix(rows, cols), 1/math.Sqrt(float64(cols))
+		for i := range m.Data {
+			m.Data[i] = float32(bound * (2*draws.Uniform() - 1))
+		}
+		return m
+	}
+	hidden := Hidden(text.Cols)
+	return Adapter{W1: layer(hidden, text.Cols), W2: layer(text.Cols, hidden), Text: text, Scale: scale, Ratio: ratio}
+}
 
 // Validate reports everything that cannot be.
 func (a Adapter) Validate() error {

@@ -102,3 +102,33 @@ func TestNothingLeft(t *testing.T) {
 		t.Errorf("loss %g: %v", g.Loss, err)
 	}
 }
+
+// TestRandom sees that weights are spread as torch.nn.Linear's, and by the seed alone.
+func TestRandom(t *testing.T) {
+	text := array.NewMatrix(5, 64)
+	a, again, other := adapter.Random(3, text, 100, 0.2), adapter.Random(3, text, 100, 0.2), adapter.Random(4, text, 100, 0.2)
+	golden.Near(t, "the same seed", a.W2, again.W2, 0)
+	if err := a.Validate(); err != nil || a.W1.Rows != 16 {
+		t.Errorf("a layer of %d between, %v", a.W1.Rows, err)
+	}
+	for name, c := range map[string]struct {
+		layer, other array.Matrix
+		bound        float64
+	}{"w1": {a.W1, other.W1, 1.0 / 8}, "w2": {a.W2, other.W2, 1.0 / 4}} {
+		same, sum, squares := 0, 0.0, 0.0
+		for i, v := range c.layer.Data {
+			if v == c.other.Data[i] {
+				same++
+			}
+			if math.Abs(float64(v)) > c.bound {
+				t.Errorf("%s has %g, beyond %g", name, v, c.bound)
+			}
+			sum, squares = sum+float64(v), squares+float64(v)*float64(v)
+		}
+		n := float64(len(c.layer.Data))
+		deviation := math.Sqrt(squares/n) / (c.bound / math.Sqrt(3))
+		if same > 0 || math.Abs(sum/n) > 5*c.bound/math.Sqrt(3*n) || deviation < 0.93 || deviation > 1.07 {
+			t.Errorf("%s: %d as another seed's, mean %g, deviation %g of that wanted", name, same, sum/n, deviation)
+		}
+	}
+}

@@ -112,3 +112,11 @@ func TestRunStops(t *testing.T) {
 		t.Errorf("a training that is stopped ends with %v", err)
 	}
 }
+
+func TestAgreement(t *testing.T) {
+	logits := array.Matrix{Rows: 4, Cols: 2, Data: []float32{1, 2, 3, 1, 0, 1, 1, 0}}
+	targets := array.Matrix{Rows: 4, Cols: 2, Data: []float32{0, 1, 0.2, 0.8, 0, 0, 0.6, 0.4}}
+	if right, counted := numeric.Agreement(logits, targets); right != 2 || counted != 3 {
+		t.Errorf("%d of %d agree, want 2 of 3", right, counted)
+	}
+}
