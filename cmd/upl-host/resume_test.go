@@ -383,7 +383,7 @@ func TestSameBytes(t *testing.T) {
 
 	same("one thread", short(t).set("run.threads=1"))
 	same("a warm cache", warm())
-	partly := short(t).set("learn.method=none").set("dataset.unlabeled=test/bird").set("dataset.test=test/bird").set("dataset.kind=list")
+	partly := short(t).set("learn.method=zero-shot").set("dataset.unlabeled=test/bird").set("dataset.test=test/bird").set("dataset.kind=list")
 	partly.do(t)
 	same("a cache that has some of the pictures", short(t).set("cache.dir="+partly.cache()))
 
