@@ -54,6 +54,10 @@ type Classifier struct {
 	// Preprocessing is the key of how pictures become features.
 	Preprocessing string
 	Software      string
+	// Of a classifier with heads: the method that they were learnt by, and whether it
+	// drew nothing, so that every seed gives the same and one stands for all.
+	Method        string
+	Deterministic bool
 	// Inputs is a hash of everything that a seed's head depended on, in the file of that
 	// seed alone; else empty.
 	Inputs string
@@ -139,6 +143,7 @@ func (c Classifier) Write(path string) error {
 		return fmt.Errorf("writing %s: heads: %w", path, err)
 	}
 	metadata[versionKey], metadata["inputs"] = headsVersion, c.Inputs
+	metadata["method"], metadata["deterministic"] = c.Method, strconv.FormatBool(c.Deterministic)
 	return safetensors.Write(path, tensors, metadata)
 }
 
@@ -174,6 +179,7 @@ func decodeClassifier(file *safetensors.File) (Classifier, error) {
 	var descriptions []head.Description
 	if m.values[versionKey] == headsVersion {
 		descriptions, c.Inputs = readJSON[[]head.Description](m, headsKey), m.text("inputs")
+		c.Method, c.Deterministic = m.text("method"), m.truth("deterministic")
 	}
 	if err := m.err(); err != nil {
 		return Classifier{}, err

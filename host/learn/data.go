@@ -71,8 +71,22 @@ func (d Data) validate(classCount int) error {
 	return nil
 }
 
-// seenIn gives what an epoch of a seed sees of each picture: a function of its number.
-func (d Data) seenIn(seed uint64, epoch int) func(picture int) []float32 {
+// Select has some of the pictures.
+func (d Data) Select(rows []int) Data {
+	some := func(m array.Matrix) array.Matrix {
+		selected := array.NewMatrix(len(rows), m.Cols)
+		gather(selected, m.Row, rows)
+		return selected
+	}
+	selected := Data{Features: some(d.Features), Targets: some(d.Targets)}
+	for _, view := range d.Views {
+		selected.Views = append(selected.Views, some(view))
+	}
+	return selected
+}
+
+// SeenIn gives what an epoch of a seed sees of each picture: a function of its number.
+func (d Data) SeenIn(seed uint64, epoch int) func(picture int) []float32 {
 	if len(d.Views) == 0 {
 		return d.Features.Row
 	}

@@ -66,7 +66,7 @@ func heads(text array.Matrix) map[string][]head.Head {
 
 func headClassifier(kind string) learn.Classifier {
 	c := newClassifier()
-	c.Learned, c.Prompts, c.Inputs = array.Matrix{}, 0, "abc"
+	c.Learned, c.Prompts, c.Inputs, c.Method, c.Deterministic = array.Matrix{}, 0, "abc", kind, true
 	for i, h := range heads(c.ZeroShot)[kind] {
 		c.Heads = append(c.Heads, learn.SeedHead{Seed: uint64(i + 7), Head: h})
 	}

@@ -57,7 +57,7 @@ func TestSeenIn(t *testing.T) {
 	}
 	counts := make([]int, views)
 	drawn := func(seed uint64, epoch int) (all []int) {
-		seen := data.seenIn(seed, epoch)
+		seen := data.SeenIn(seed, epoch)
 		for i := range pictures {
 			value := int(seen(i)[0])
 			if value%pictures != i {
@@ -81,7 +81,7 @@ func TestSeenIn(t *testing.T) {
 		t.Error("draws do not go by seed and epoch")
 	}
 	data.Views = nil
-	if got := data.seenIn(1, 0)(3); &got[0] != &data.Features.Row(3)[0] {
+	if got := data.SeenIn(1, 0)(3); &got[0] != &data.Features.Row(3)[0] {
 		t.Error("without views the features themselves are seen")
 	}
 }

@@ -302,7 +302,7 @@ func (r *run) epochs(ctx context.Context, t *trainer) (err error) {
 func (r *run) boards(t *trainer) ([]*tensorboard.Writer, error) {
 	boards := make([]*tensorboard.Writer, 0, len(t.seeds))
 	for i, seed := range t.seeds {
-		w, err := board(filepath.Join(r.Folder, "tensorboard", seedName(seed)), t.states[i].curve)
+		w, err := board(boardPath(r.Folder, seed), t.states[i].curve)
 		if err != nil {
 			return nil, errors.Join(err, closeBoards(boards))
 		}

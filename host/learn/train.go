@@ -124,7 +124,7 @@ func (t *trainer) epoch(ctx context.Context) error {
 	parts := make([]epochOf, len(t.seeds))
 	for i, seed := range t.seeds {
 		parts[i].order = t.job.visits(seed, epoch)
-		parts[i].seen = data.seenIn(seed, epoch)
+		parts[i].seen = data.SeenIn(seed, epoch)
 		parts[i].point = Epoch{Epoch: epoch, Rate: settings.Rate(epoch)}
 	}
 	for step := range steps {

@@ -63,13 +63,6 @@ func Parallel(n int, do func(i int)) {
 	group.Wait()
 }
 
-// Gather copies the rows of from that are named into the first rows of into.
-func Gather(into, from array.Matrix, rows []int) {
-	for i, row := range rows {
-		copy(into.Row(i), from.Row(row))
-	}
-}
-
 // Largest is the index of the largest value, the first among equals.
 func Largest[T float32 | float64](row []T) int {
 	best := 0

@@ -15,6 +15,9 @@ type Training struct {
 	DropLast bool
 	// Order of the n pictures in an epoch.
 	Order func(epoch, n int) []int
+	// Seen gives what an epoch sees of each picture, where that is another view than
+	// its features; it may be nil.
+	Seen func(epoch int) func(picture int) []float32
 	// OnStep is told how many of all steps are done; it may be nil.
 	OnStep func(done, total int)
 }
@@ -83,6 +86,10 @@ func (t Training) Run(ctx context.Context, features, targets array.Matrix, param
 	for epoch := range t.Epochs {
 		order, point := t.Order(epoch, n), Epoch{Epoch: epoch}
 		right, counted := 0, 0
+		seen := features.Row
+		if t.Seen != nil {
+			seen = t.Seen(epoch)
+		}
 		for s := range steps {
 			if err := ctx.Err(); err != nil {
 				return curve, err
@@ -92,8 +99,10 @@ func (t Training) Run(ctx context.Context, features, targets array.Matrix, param
 				Features: f.Slice(0, len(rows)), Targets: y.Slice(0, len(rows)),
 				Epoch: epoch, Step: epoch*steps + s, Steps: t.Epochs * steps,
 			}
-			Gather(batch.Features, features, rows)
-			Gather(batch.Targets, targets, rows)
+			for i, row := range rows {
+				copy(batch.Features.Row(i), seen(row))
+				copy(batch.Targets.Row(i), targets.Row(row))
+			}
 			o := step(batch)
 			if what := diverged(o.Loss, params); what != "" {
 				return curve, &DivergedError{Epoch: epoch, Step: s, Rate: o.Rate, What: what}
