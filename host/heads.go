@@ -127,8 +127,12 @@ func (c *headCourse) seed(ctx context.Context, seed uint64) (one learn.Classifie
 		outputs = append(outputs, filepath.ToSlash(learn.CurvePath("", seed)))
 	}
 	inputs := c.inputs(seed, data)
-	steps := c.steps(data.Features.Rows)
-	defer func() { c.done += steps; c.task.Set(c.done) }()
+	defer func() {
+		if err == nil {
+			c.done += c.steps(data.Features.Rows)
+			c.task.Set(c.done)
+		}
+	}()
 	before, err := learn.ReadClassifier(path)
 	switch {
 	case err == nil && before.Inputs == inputs:

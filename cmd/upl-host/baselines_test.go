@@ -62,12 +62,12 @@ func right(class int) string { return fewClasses[class] }
 // baseline is a run of a method on few pictures.
 func baseline(t *testing.T, data, cache string, set ...string) job {
 	t.Helper()
-	arguments := []string{"run"}
+	arguments := []string{"run", "-c", filepath.Join(demo, "glyphs-alone.yaml")}
 	for _, assignment := range append([]string{
-		"models=[{path: " + filepath.Join(models(t), "vit") + "}]", "dataset.kind=csv", "dataset.path=" + data,
+		"models=[{path: " + filepath.Join(models(t), "vit") + "}]", "dataset={kind: csv, path: " + data + "}",
 		"dataset.unlabeled=" + filepath.Join(data, "train.csv"), "dataset.test=" + filepath.Join(data, "test.csv"),
 		"dataset.validation=" + filepath.Join(data, "val.csv"),
-		"learn.seeds=2", "learn.shots=4", "label.selection={plugin: top-k, params: {k: 4}}", "cache.dir=" + cache,
+		"learn={seeds: 2, shots: 4}", "label.selection={plugin: top-k, params: {k: 4}}", "cache.dir=" + cache,
 	}, set...) {
 		arguments = append(arguments, "--set", assignment)
 	}
