@@ -15,6 +15,7 @@ import (
 
 	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/graphs/preprocess"
+	"github.com/upl-host/upl-host/host/backbone"
 	"github.com/upl-host/upl-host/host/dataset"
 	"github.com/upl-host/upl-host/host/encode"
 )
@@ -23,8 +24,8 @@ import (
 // set, ascending. Rows of features/MODEL.npy are all of the first model's, and
 // unlabeled of the others'.
 type pictures struct {
-	all, unlabeled, test []int
-	skipped              int
+	all, unlabeled, validation, test []int
+	skipped                          int
 }
 
 const (
@@ -33,18 +34,27 @@ const (
 	skippedName  = "skipped.csv"
 )
 
+// The splits in the table of pictures. What is a validation picture alone is called that.
+const (
+	splitUnlabeled  = "unlabeled"
+	splitValidation = "validation"
+	splitTest       = "test"
+	splitBoth       = "both"
+)
+
 func featuresName(model string) string { return "features/" + model + ".npy" }
 
 func (r *run) encodeInputs() string {
-	parts := []string{r.dataDigest()}
+	parts := []string{r.dataDigest(), r.labels}
 	for _, m := range r.models {
 		parts = append(parts, m.Name, m.Hash, m.Transform.Key())
 	}
 	return digest(parts...)
 }
 
-// encode brings every picture's features into the cache, then into files.
-func (r *run) encode(ctx context.Context) (_ []string, err error) {
+// encode brings every picture's features into the cache, then into files. labels
+// names a picture's label for the table of pictures.
+func (r *run) encode(ctx context.Context, labels func(picture int) string) (_ []string, err error) {
 	union := r.union()
 	sources := make([]encode.Source, len(union))
 	for k, i := range union {
@@ -76,7 +86,7 @@ func (r *run) encode(ctx context.Context) (_ []string, err error) {
 	for _, s := range result.Skipped {
 		bad[union[s.Index]] = s.Reason
 	}
-	if err := r.writePictures(bad); err != nil {
+	if err := r.writePictures(bad, labels); err != nil {
 		return nil, err
 	}
 	if err := r.warnSkipped(sources, result.Skipped); err != nil {
@@ -117,13 +127,12 @@ func (r *run) encoders(union []int, limits preprocess.Limits) (models []encode.M
 	if err != nil {
 		return nil, err
 	}
-	if r.config.Learn.Method == methodPrompt {
+	if learnsPrompts(r.config.Learn) {
 		r.towers.begin(0) // it learns, whatever is cached
 	}
 	unlabeled := membership(r.data.Unlabeled)
 	for i, d := range r.models {
-		place := filepath.Join(r.config.Cache.Dir, "features", digest(d.Key(device), fmt.Sprint(limits, r.config.Run.BatchSize))[:32])
-		cache, err := encode.OpenCache(place, d.Config.EmbeddingWidth, r.log)
+		cache, err := r.featureCache(d, device, limits)
 		if err != nil {
 			return models, err
 		}
@@ -137,6 +146,14 @@ func (r *run) encoders(union []int, limits preprocess.Limits) (models []encode.M
 		models = append(models, m)
 	}
 	return models, nil
+}
+
+// featureCache opens the cache of a model's features of pictures, or, with words
+// that name a view, of views of them.
+func (r *run) featureCache(d *backbone.Description, device string, limits preprocess.Limits, view ...string) (*encode.Cache, error) {
+	const letters = 32
+	name := digest(append([]string{d.Key(device), fmt.Sprint(limits, r.config.Run.BatchSize)}, view...)...)[:letters]
+	return encode.OpenCache(filepath.Join(r.config.Cache.Dir, "features", name), d.Config.EmbeddingWidth, r.log)
 }
 
 func membership(indices []int) map[int]bool {
@@ -169,7 +186,7 @@ func (r *run) warn(format string, arguments ...any) {
 	r.manifest.Warnings = append(r.manifest.Warnings, message)
 }
 
-func (r *run) writePictures(bad map[int]error) error {
+func (r *run) writePictures(bad map[int]error, labels func(picture int) string) error {
 	classes := [][]string{{"folder", "name"}}
 	for _, c := range r.data.Classes {
 		classes = append(classes, []string{c.Folder, c.Name})
@@ -181,26 +198,20 @@ func (r *run) writePictures(bad map[int]error) error {
 			skipped = append(skipped, []string{r.data.Pictures[i].ID, reason.Error()})
 			continue
 		}
-		split := "unlabeled"
+		split := splitValidation
 		switch {
 		case unlabeled[i] && test[i]:
-			split = "both"
+			split = splitBoth
+		case unlabeled[i]:
+			split = splitUnlabeled
 		case test[i]:
-			split = "test"
+			split = splitTest
 		}
-		kept = append(kept, []string{r.data.Pictures[i].ID, split, r.labelName(i)})
+		kept = append(kept, []string{r.data.Pictures[i].ID, split, labels(i)})
 	}
 	return errors.Join(
 		r.writeTable(classesName, classes), r.writeTable(picturesName, kept), r.writeTable(skippedName, skipped),
 	)
-}
-
-// labelName is the class name of a picture's label, empty where there is none.
-func (r *run) labelName(picture int) string {
-	if label := r.truth.Label(picture); label >= 0 {
-		return r.classNames[label]
-	}
-	return ""
 }
 
 func (r *run) writeTable(name string, rows [][]string) error {
@@ -243,16 +254,20 @@ func (r *run) readKept() error {
 		}
 		i := index[row[0]]
 		r.kept.all = append(r.kept.all, i)
-		if row[1] != "test" {
+		switch row[1] {
+		case splitUnlabeled:
 			r.kept.unlabeled = append(r.kept.unlabeled, i)
-		}
-		if row[1] != "unlabeled" {
+		case splitValidation:
+			r.kept.validation = append(r.kept.validation, i)
+		case splitTest:
 			r.kept.test = append(r.kept.test, i)
+		case splitBoth:
+			r.kept.unlabeled, r.kept.test = append(r.kept.unlabeled, i), append(r.kept.test, i)
 		}
 	}
 	r.kept.skipped = len(r.union()) - len(r.kept.all)
 	d := &r.manifest.Dataset
-	d.Unlabeled, d.Test, d.Skipped = len(r.kept.unlabeled), len(r.kept.test), r.kept.skipped
+	d.Unlabeled, d.Validation, d.Test, d.Skipped = len(r.kept.unlabeled), len(r.kept.validation), len(r.kept.test), r.kept.skipped
 	switch {
 	case len(r.kept.unlabeled) == 0:
 		return &UsageError{Err: errors.New("dataset.unlabeled: none of its pictures can be decoded")}

@@ -45,7 +45,7 @@ func Run(ctx context.Context, c *config.Config, options Options) (_ *Summary, er
 	if options.Display == nil {
 		options.Display = progress.Silent
 	}
-	p, err := prepare(ctx, c, options)
+	p, truth, err := prepare(ctx, c, options)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +79,7 @@ func Run(ctx context.Context, c *config.Config, options Options) (_ *Summary, er
 	for _, note := range p.notes() {
 		r.warn("%s", note)
 	}
-	err = r.stages(ctx)
+	err = r.stages(ctx, &examiner{run: r, truth: truth})
 	r.manifest.Finished = time.Now().UTC()
 	r.manifest.Status = statusOf(err)
 	if writeErr := r.manifest.write(f); err == nil {
@@ -125,15 +125,18 @@ type stage struct {
 	run func(ctx context.Context) (outputs []string, err error)
 }
 
-func (r *run) stages(ctx context.Context) error {
+// stages runs them in their order. The examiner alone holds the truth: it names the
+// labels that the first stage lists in a table, for people and the report, and evaluates.
+func (r *run) stages(ctx context.Context, x *examiner) error {
 	nothing := func() string { return "" }
+	encode := func(ctx context.Context) ([]string, error) { return r.encode(ctx, x.labelName) }
 	for _, s := range []stage{
-		{"encode", r.encodeInputs, r.encode},
+		{"encode", r.encodeInputs, encode},
 		{"classify", r.prompting.digest, r.classify},
 		{"combine", r.policyInputs(r.ensemble), r.combine},
 		{"select", r.policyInputs(r.selection), r.selectLabels},
 		{"learn", nothing, r.learn},
-		{"evaluate", nothing, r.evaluate},
+		{"evaluate", nothing, x.evaluate},
 		{"report", r.reportInputs, r.report},
 	} {
 		if err := r.do(ctx, s); err != nil {
@@ -270,7 +273,7 @@ func (r *run) newManifest() *Manifest {
 		Software: Software{Version: r.options.Version, Go: runtime.Version(), TensorFlow: graphs.Version()},
 		Machine:  Machine{System: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU()},
 	}
-	if r.config.Learn.Method == methodPrompt {
+	if r.config.Learn.Method != config.MethodZeroShot {
 		m.Seeds = r.config.Learn.Seeds
 	}
 	for _, model := range r.models {
@@ -283,7 +286,7 @@ func (r *run) newManifest() *Manifest {
 	if err != nil {
 		root = r.data.Root
 	}
-	m.Dataset = DatasetRecord{Root: root, Classes: len(r.data.Classes), Labels: r.truth.Has()}
+	m.Dataset = DatasetRecord{Root: root, Classes: len(r.data.Classes), Labels: r.labelled}
 	m.Plugins = []PluginRecord{pluginRecord("ensemble", r.ensemble), pluginRecord("selection", r.selection)}
 	return m
 }

@@ -9,7 +9,6 @@
 package topkcolumn
 
 import (
-
 	"github.com/upl-host/upl-host/sdk"
 	"github.com/upl-host/upl-host/strategies/selection/ranking"
 )

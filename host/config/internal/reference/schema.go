@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/upl-host/upl-host/host/config"
 )
@@ -103,7 +104,10 @@ func valueOf(key *config.Key, m meanings) object {
 	s := object{"type": "string"}
 	if key.Enum != nil {
 		s["enum"] = key.Enum
-		if key.Derived != "" { // as run.yaml has it where it was not given
+		switch {
+		case slices.Contains(key.Enum, "true"): // which needs no quotes
+			s = object{"enum": append([]any{true}, anys(key.Enum)...)}
+		case key.Derived != "": // as run.yaml has it where it was not given
 			s["enum"] = append([]string{""}, key.Enum...)
 		}
 	}
@@ -111,6 +115,14 @@ func valueOf(key *config.Key, m meanings) object {
 		s["pattern"] = "^(" + key.Pattern + ")$"
 	}
 	return s
+}
+
+func anys(words []string) []any {
+	values := make([]any, len(words))
+	for i, word := range words {
+		values[i] = word
+	}
+	return values
 }
 
 // bounded adds a key's range.
