@@ -16,6 +16,8 @@ import (
 const (
 	predictionsName = "predictions.csv"
 	metricsName     = "metrics.json"
+	confusionName   = "confusion.csv"
+	modelsName      = "models.csv"
 	reportName      = "report.html"
 )
 
@@ -39,12 +41,14 @@ func (r *run) evaluate(ctx context.Context) (_ []string, err error) {
 		Labels:   r.truth.Has(),
 		Pictures: evaluate.Pictures{Unlabeled: len(r.kept.unlabeled), Test: len(r.kept.test), Skipped: r.kept.skipped},
 	}
-	metrics.ZeroShot, err = e.measure(ctx, classifier.ZeroShot, func(p *evaluate.Prediction, class string, probability float32) {
+	zeroShot, err := e.measure(ctx, classifier.ZeroShot, func(p *evaluate.Prediction, class string, probability float32) {
 		p.ZeroShot, p.ZeroShotProbability = class, probability
 	})
 	if err != nil {
 		return nil, err
 	}
+	metrics.ZeroShot = zeroShot.Measures()
+	e.confusions = zeroShot.Confusions("zero-shot")
 	if classifier.Prompts > 0 {
 		if metrics.Learned, err = e.learned(ctx, classifier.Learned); err != nil {
 			return nil, err
@@ -53,11 +57,17 @@ func (r *run) evaluate(ctx context.Context) (_ []string, err error) {
 	if metrics.PseudoLabels, err = r.measurePseudoLabels(); err != nil {
 		return nil, err
 	}
+	if metrics.Unlabeled, err = r.measureModels(ctx); err != nil {
+		return nil, err
+	}
 	task.Set(len(r.kept.test))
 	if err := evaluate.WritePredictions(r.folder.Join(predictionsName), e.predictions); err != nil {
 		return nil, err
 	}
-	return []string{predictionsName, metricsName}, evaluate.WriteMetrics(r.folder.Join(metricsName), metrics)
+	if err := evaluate.WriteConfusions(r.folder.Join(confusionName), e.confusions); err != nil {
+		return nil, err
+	}
+	return []string{predictionsName, confusionName, modelsName, metricsName}, evaluate.WriteMetrics(r.folder.Join(metricsName), metrics)
 }
 
 // evaluation classifies the same test pictures by several class features.
@@ -66,11 +76,12 @@ type evaluation struct {
 	features    array.Matrix
 	scale       float64
 	predictions []evaluate.Prediction
+	confusions  []evaluate.Confusion
 }
 
 // measure classifies all test pictures by class features; note is told each
 // picture's prediction, and may be nil.
-func (e *evaluation) measure(ctx context.Context, classes array.Matrix, note func(p *evaluate.Prediction, class string, probability float32)) (evaluate.Measures, error) {
+func (e *evaluation) measure(ctx context.Context, classes array.Matrix, note func(p *evaluate.Prediction, class string, probability float32)) (*evaluate.Classification, error) {
 	c := evaluate.NewClassification(e.classNames, evaluate.CalibrationBins)
 	err := label.Blocks(ctx, e.features, e.rows(0, e.kept.test), classes, e.scale, func(first int, probabilities array.Matrix) error {
 		for k := range probabilities.Rows {
@@ -87,18 +98,21 @@ func (e *evaluation) measure(ctx context.Context, classes array.Matrix, note fun
 		}
 		return nil
 	})
-	return c.Measures(), err
+	return c, err
 }
 
-// learned measures the ensemble of prompts, and each prompt alone.
+// learned measures the ensemble of prompts, each prompt alone, and the ensembles
+// of the first of them.
 func (e *evaluation) learned(ctx context.Context, ensemble array.Matrix) (*evaluate.Learned, error) {
-	measures, err := e.measure(ctx, ensemble, func(p *evaluate.Prediction, class string, probability float32) {
+	all, err := e.measure(ctx, ensemble, func(p *evaluate.Prediction, class string, probability float32) {
 		p.Learned, p.LearnedProbability = class, probability
 	})
 	if err != nil {
 		return nil, err
 	}
+	e.confusions = append(e.confusions, all.Confusions("learned")...)
 	var seeds []evaluate.Seed
+	var features []array.Matrix
 	for _, seed := range e.config.Learn.Seeds {
 		a, err := array.ReadFile(e.folder.Join(seedFeaturesName(seed)))
 		if err != nil {
@@ -112,9 +126,12 @@ func (e *evaluation) learned(ctx context.Context, ensemble array.Matrix) (*evalu
 		if err != nil {
 			return nil, err
 		}
-		seeds = append(seeds, evaluate.Seed{Seed: seed, Top1: one.Top1})
+		seeds = append(seeds, evaluate.Seed{Seed: seed, Top1: one.Measures().Top1})
+		features = append(features, classes)
 	}
-	return evaluate.NewLearned(measures, seeds), nil
+	learned := evaluate.NewLearned(all.Measures(), seeds)
+	learned.Ensembles, err = e.ensembles(ctx, features, learned)
+	return learned, err
 }
 
 func (r *run) measurePseudoLabels() (*evaluate.PseudoLabelMeasures, error) {

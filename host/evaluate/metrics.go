@@ -17,6 +17,9 @@ type Metrics struct {
 	ZeroShot Measures `json:"zero_shot"`
 	// Learned is absent where nothing was learnt.
 	Learned *Learned `json:"learned,omitempty"`
+	// Unlabeled are the zero-shot predictions of the pictures learned from;
+	// absent in files of before they were measured.
+	Unlabeled *Unlabeled `json:"unlabeled,omitempty"`
 	// PseudoLabels is absent where none were made.
 	PseudoLabels *PseudoLabelMeasures `json:"pseudo_labels,omitempty"`
 }
@@ -37,12 +40,20 @@ type Learned struct {
 	// deviation (n - 1) of the seeds' accuracies; the deviation needs two.
 	SeedsMean      *float64 `json:"seeds_mean,omitempty"`
 	SeedsDeviation *float64 `json:"seeds_deviation,omitempty"`
+	// Ensembles are those of the first n seeds, n from 1 on.
+	Ensembles []Ensemble `json:"ensembles,omitempty"`
 }
 
 // Seed is one learnt prompt.
 type Seed struct {
 	Seed uint64   `json:"seed"`
 	Top1 *float64 `json:"top1,omitempty"`
+}
+
+// Ensemble is that of the first so many prompts.
+type Ensemble struct {
+	Prompts int      `json:"prompts"`
+	Top1    *float64 `json:"top1,omitempty"`
 }
 
 // NewLearned puts the seeds' mean and deviation beside the ensemble's measures.

@@ -38,6 +38,10 @@ type ClassPicks struct {
 	// is all of them, or none.
 	Labelled *int `json:"labelled,omitempty"`
 	Correct  *int `json:"correct,omitempty"`
+	// Precision is the right share of them, Recall the share of the class's
+	// labelled pictures that were picked rightly.
+	Precision *float64 `json:"precision,omitempty"`
+	Recall    *float64 `json:"recall,omitempty"`
 }
 
 // PicksByConfidence are the pseudo labels with a probability in (From, To];
@@ -48,6 +52,8 @@ type PicksByConfidence struct {
 	Count    int     `json:"count"`
 	Labelled *int    `json:"labelled,omitempty"`
 	Correct  *int    `json:"correct,omitempty"`
+	// Precision is the right share of them.
+	Precision *float64 `json:"precision,omitempty"`
 }
 
 // Known returns how many of the picks have a known label: what Correct is a
@@ -81,14 +87,17 @@ func (t *tally) add(class, label int) {
 }
 
 // pointers returns what JSON shows of the part with labels.
-func (t tally) pointers(labels bool) (labelled, correct *int) {
+func (t tally) pointers(labels bool) (labelled, correct *int, precision *float64) {
 	if !labels {
-		return nil, nil
+		return nil, nil, nil
 	}
 	if t.labelled < t.count {
 		labelled = pointer(t.labelled)
 	}
-	return labelled, pointer(t.correct)
+	if t.labelled > 0 {
+		precision = ratio(float64(t.correct), t.labelled)
+	}
+	return labelled, pointer(t.correct), precision
 }
 
 // PseudoLabels measures picks against the labels of the unlabelled pictures,
@@ -115,10 +124,11 @@ func PseudoLabels(picks []Pick, labels []int, classes []string, bins int) (Pseud
 	}
 
 	m := PseudoLabelMeasures{Count: all.count, EmptyClasses: []string{}}
-	withLabel := 0
+	withLabel, ofClass := 0, make([]int, len(classes))
 	for _, label := range labels {
 		if label >= 0 {
 			withLabel++
+			ofClass[label]++
 		}
 	}
 	if all.labelled > 0 {
@@ -132,13 +142,23 @@ func PseudoLabels(picks []Pick, labels []int, classes []string, bins int) (Pseud
 			m.EmptyClasses = append(m.EmptyClasses, classes[c])
 		}
 		row := ClassPicks{Class: classes[c], Count: t.count}
-		row.Labelled, row.Correct = t.pointers(withLabel > 0)
+		row.Labelled, row.Correct, row.Precision = t.pointers(withLabel > 0)
+		if ofClass[c] > 0 {
+			row.Recall = ratio(float64(t.correct), ofClass[c])
+		}
 		m.PerClass = append(m.PerClass, row)
 	}
-	for b, t := range perBin {
-		row := PicksByConfidence{From: float64(b) / float64(bins), To: float64(b+1) / float64(bins), Count: t.count}
-		row.Labelled, row.Correct = t.pointers(withLabel > 0)
-		m.ByConfidence = append(m.ByConfidence, row)
-	}
+	m.ByConfidence = picksByConfidence(perBin, withLabel > 0)
 	return m, nil
+}
+
+func picksByConfidence(bins []tally, labels bool) []PicksByConfidence {
+	var rows []PicksByConfidence
+	n := float64(len(bins))
+	for b, t := range bins {
+		row := PicksByConfidence{From: float64(b) / n, To: float64(b+1) / n, Count: t.count}
+		row.Labelled, row.Correct, row.Precision = t.pointers(labels)
+		rows = append(rows, row)
+	}
+	return rows
 }
