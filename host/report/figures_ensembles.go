@@ -182,10 +182,10 @@ func (r *run) drawPairs(p *plot.Plot, pairs []confusedPair, width float64) {
 			top = max(top, pair.Before)
 		}
 	}
-	p.X.Min, p.X.Max = 0, float64(top)*1.05
+	p.X.Min, p.X.Max = -0.03*float64(top), float64(top)*1.05
 	p.X.Tick.Marker = figure.Numbers(0, float64(top), 4, true)
 	p.X.Label.Text = "test pictures"
-	each := int(width/17) / 2
+	each := int(width / 24)
 	layout.axis(p, func(i int) string {
 		return figure.Elide(pairs[i].Label, each) + " → " + figure.Elide(pairs[i].Predicted, each)
 	}, 2*width)

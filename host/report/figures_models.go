@@ -306,6 +306,7 @@ func (r *run) modelRows() (models []string, rows []modelRow) {
 func drawModels(p *plot.Plot, models []string, rows []modelRow, width float64) {
 	layout := rowLayout{rows: len(rows), first: len(rows)}
 	lines := make(figure.Segments, len(rows))
+	apart := min(0.2, 0.6/float64(len(models))) // so that equal ones are seen
 	var ensembles, marks figure.Points
 	for i, row := range rows {
 		y := layout.y(i)
@@ -319,6 +320,7 @@ func drawModels(p *plot.Plot, models []string, rows []modelRow, width float64) {
 				ensembles = append(ensembles, point)
 				continue
 			}
+			point.Y += apart * (float64(len(models)-2)/2 - float64(m))
 			marks = append(marks, point)
 		}
 	}
