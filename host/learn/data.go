@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/upl-host/upl-host/graphs"
 	"github.com/upl-host/upl-host/graphs/array"
 )
 
@@ -20,25 +21,9 @@ type Data struct {
 	// Targets [N, C] are weight x class distribution: the loss is the mean over
 	// a batch of -sum_c target_c log p_c. Not below 0.
 	Targets array.Matrix
-}
-
-// Targets gives the targets of hard pseudo labels: picture i is of class
-// classes[i] with weight weights[i]; weights nil: 1 each.
-func Targets(classes []int, weights []float32, classCount int) (array.Matrix, error) {
-	if weights != nil && len(weights) != len(classes) {
-		return array.Matrix{}, fmt.Errorf("%d weights for %d pictures", len(weights), len(classes))
-	}
-	targets := array.NewMatrix(len(classes), classCount)
-	for i, class := range classes {
-		if class < 0 || class >= classCount {
-			return array.Matrix{}, fmt.Errorf("picture %d is of class %d: there are %d classes", i, class, classCount)
-		}
-		targets.Row(i)[class] = 1
-		if weights != nil {
-			targets.Row(i)[class] = weights[i]
-		}
-	}
-	return targets, nil
+	// Sets marks the pictures whose targets are a candidate set S of weight w, w/|S|
+	// in its classes: their loss is -w log sum_S p. nil: none.
+	Sets []bool
 }
 
 func (d Data) validate(classCount int) error {
@@ -48,6 +33,9 @@ func (d Data) validate(classCount int) error {
 	if d.Targets.Rows != d.Features.Rows || d.Targets.Cols != classCount {
 		return fmt.Errorf("targets of %d pictures and %d classes, where there are %d pictures and %d classes",
 			d.Targets.Rows, d.Targets.Cols, d.Features.Rows, classCount)
+	}
+	if d.Sets != nil && len(d.Sets) != d.Features.Rows {
+		return fmt.Errorf("%d pictures are said to have candidate sets or not, of %d", len(d.Sets), d.Features.Rows)
 	}
 	if err := d.Features.CheckFinite(); err != nil {
 		return fmt.Errorf("features of the pictures to learn from: %w", err)
@@ -87,17 +75,18 @@ func gather(into array.Matrix, row func(i int) []float32, picks []int) {
 	}
 }
 
-// agreement counts the rows whose likeliest class by logits is that by targets,
-// among the rows that have a target.
-func agreement(logits, targets array.Matrix) (right, counted int) {
-	for i := range targets.Rows {
-		target := targets.Row(i)
+// agreement counts the rows whose likeliest class by logits is that by targets, or
+// one of a candidate set, among the rows that have a target.
+func agreement(logits array.Matrix, b graphs.Batch) (right, counted int) {
+	for i := range b.Targets.Rows {
+		target := b.Targets.Row(i)
 		class := largest(target)
 		if target[class] == 0 {
 			continue
 		}
 		counted++
-		if largest(logits.Row(i)) == class {
+		predicted := largest(logits.Row(i))
+		if predicted == class || b.Sets != nil && b.Sets[i] && target[predicted] > 0 {
 			right++
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/upl-host/upl-host/graphs"
 	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/graphs/safetensors"
 )
@@ -102,9 +103,14 @@ func TestSeenIn(t *testing.T) {
 
 func TestAgreement(t *testing.T) {
 	logits := array.Matrix{Rows: 4, Cols: 2, Data: []float32{1, 2, 3, 1, 0, 1, 1, 0}}
-	targets := array.Matrix{Rows: 4, Cols: 2, Data: []float32{0, 1, 0.2, 0.8, 0, 0, 0.6, 0.4}}
-	if right, counted := agreement(logits, targets); right != 2 || counted != 3 {
+	batch := graphs.Batch{Targets: array.Matrix{Rows: 4, Cols: 2, Data: []float32{0, 1, 0.2, 0.8, 0, 0, 0.6, 0.4}}}
+	if right, counted := agreement(logits, batch); right != 2 || counted != 3 {
 		t.Errorf("%d of %d agree, want 2 of 3", right, counted)
+	}
+	// Of a candidate set every class is right, whatever comes first.
+	batch = graphs.Batch{Targets: array.Matrix{Rows: 4, Cols: 2, Data: []float32{0.5, 0.5, 0, 1, 0, 0, 1, 0}}, Sets: []bool{true, true, true, true}}
+	if right, counted := agreement(logits, batch); right != 2 || counted != 3 {
+		t.Errorf("%d of %d sets hold what is predicted, want 2 of 3", right, counted)
 	}
 }
 
