@@ -13,6 +13,7 @@ import (
 
 	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/graphs/preprocess"
+	"github.com/upl-host/upl-host/host/backbone"
 	"github.com/upl-host/upl-host/host/encode"
 )
 
@@ -119,8 +120,7 @@ func (r *run) encoders(union []int, limits preprocess.Limits) (models []encode.M
 	}
 	unlabeled := membership(r.data.Unlabeled)
 	for i, d := range r.models {
-		place := filepath.Join(r.config.Cache.Dir, "features", digest(d.Key(device), fmt.Sprint(limits, r.config.Run.BatchSize))[:32])
-		cache, err := encode.OpenCache(place, d.Config.EmbeddingWidth, r.log)
+		cache, err := r.featureCache(d, device, limits)
 		if err != nil {
 			return models, err
 		}
@@ -134,6 +134,14 @@ func (r *run) encoders(union []int, limits preprocess.Limits) (models []encode.M
 		models = append(models, m)
 	}
 	return models, nil
+}
+
+// featureCache opens the cache of a model's features of pictures, or, with words
+// that name a view, of views of them.
+func (r *run) featureCache(d *backbone.Description, device string, limits preprocess.Limits, view ...string) (*encode.Cache, error) {
+	const letters = 32
+	name := digest(append([]string{d.Key(device), fmt.Sprint(limits, r.config.Run.BatchSize)}, view...)...)[:letters]
+	return encode.OpenCache(filepath.Join(r.config.Cache.Dir, "features", name), d.Config.EmbeddingWidth, r.log)
 }
 
 func membership(indices []int) map[int]bool {

@@ -54,7 +54,10 @@ func (r *run) evaluate(ctx context.Context) (_ []string, err error) {
 			return nil, err
 		}
 	}
-	if metrics.PseudoLabels, err = r.measurePseudoLabels(); err != nil {
+	if metrics.PseudoLabels, err = r.measurePseudoLabels(""); err != nil {
+		return nil, err
+	}
+	if metrics.Rounds, err = e.rounds(ctx, metrics); err != nil {
 		return nil, err
 	}
 	if metrics.Unlabeled, err = r.measureModels(ctx); err != nil {
@@ -134,20 +137,49 @@ func (e *evaluation) learned(ctx context.Context, ensemble array.Matrix) (*evalu
 	return learned, err
 }
 
-func (r *run) measurePseudoLabels() (*evaluate.PseudoLabelMeasures, error) {
-	picks, err := r.picks()
+// rounds measures each round's pseudo labels and what was learned from them; the
+// last one's are those of the run.
+func (e *evaluation) rounds(ctx context.Context, last evaluate.Metrics) ([]evaluate.Round, error) {
+	var rounds []evaluate.Round
+	for i, record := range e.manifest.Rounds {
+		round := evaluate.Round{Round: record.Round, PseudoLabels: last.PseudoLabels}
+		if i == len(e.manifest.Rounds)-1 {
+			round.Learned = last.Learned.Measures
+			return append(rounds, round), nil
+		}
+		place := roundPlace(record.Round)
+		classifier, err := learn.ReadClassifier(e.folder.Join(place + classifierName))
+		if err != nil {
+			return nil, err
+		}
+		if round.PseudoLabels, err = e.measurePseudoLabels(place); err != nil {
+			return nil, err
+		}
+		c, err := e.measure(ctx, classifier.Learned, nil)
+		if err != nil {
+			return nil, err
+		}
+		round.Learned = c.Measures()
+		rounds = append(rounds, round)
+	}
+	return rounds, nil
+}
+
+func (r *run) measurePseudoLabels(place string) (*evaluate.PseudoLabelMeasures, error) {
+	picks, dropped, err := r.picksAt(place)
 	if err != nil {
 		return nil, err
 	}
 	measured := make([]evaluate.Pick, len(picks))
 	for i, p := range picks {
-		measured[i] = evaluate.Pick{Row: p.row, Class: p.class, Probability: p.probability}
+		measured[i] = p.measured()
 	}
 	labels := make([]int, len(r.kept.unlabeled))
 	for row, picture := range r.kept.unlabeled {
 		labels[row] = r.truth.Label(picture)
 	}
 	m, err := evaluate.PseudoLabels(measured, labels, r.classNames, evaluate.ConfidenceBins)
+	m.Dropped = dropped
 	return &m, err
 }
 

@@ -17,51 +17,70 @@ const classifierName = "contexts/classifier.safetensors"
 // learn trains a context for every seed on the pseudo labels, and folds all of
 // them into one classifier.
 func (r *run) learn(ctx context.Context) ([]string, error) {
-	zeroShot, err := r.zeroShot()
+	if r.config.Learn.Method != methodPrompt {
+		return []string{classifierName}, r.writeClassifier("", nil)
+	}
+	prompts, err := r.classPrompts(ctx)
 	if err != nil {
 		return nil, err
+	}
+	return r.learnPrompts(ctx, "", prompts, r.config.Learn.Seeds)
+}
+
+// learnPrompts learns from the pseudo labels below a place, "" or "rounds/1/", and
+// writes what it learns there.
+func (r *run) learnPrompts(ctx context.Context, place string, prompts *learn.ClassPrompts, seeds []uint64) ([]string, error) {
+	contexts, err := r.learnContexts(ctx, place, prompts, seeds)
+	if errors.Is(err, learn.ErrNothingToLearn) {
+		return nil, &UsageError{Err: err}
+	}
+	if err != nil {
+		return nil, err
+	}
+	outputs := []string{place + classifierName}
+	if err := os.MkdirAll(r.folder.Join(place+textFeaturesDir), 0o755); err != nil {
+		return nil, fmt.Errorf("making the run's folders: %w", err)
+	}
+	features := make([]array.Matrix, len(contexts))
+	for i, c := range contexts {
+		if features[i], err = prompts.Features(ctx, c.Vectors); err != nil {
+			return nil, err
+		}
+		name := place + seedFeaturesName(c.Seed)
+		if err := array.WriteFile(r.folder.Join(name), features[i].Array()); err != nil {
+			return nil, err
+		}
+		outputs = append(outputs, name)
+		for _, path := range []string{learn.ContextPath("", c.Seed), learn.CurvePath("", c.Seed)} {
+			outputs = append(outputs, place+filepath.ToSlash(path))
+		}
+	}
+	return outputs, r.writeClassifier(place, features)
+}
+
+// writeClassifier writes the classifier of prompts' class features, and of the
+// zero-shot ones.
+func (r *run) writeClassifier(place string, prompts []array.Matrix) error {
+	zeroShot, err := r.zeroShot()
+	if err != nil {
+		return err
 	}
 	m := r.models[0]
 	classifier := learn.Classifier{
 		ZeroShot: zeroShot, ClassNames: r.classNames, Templates: r.config.Prompt.All(), LogitScale: m.Config.LogitScale,
 		Model: m.Name, ModelHash: m.Hash, Preprocessing: m.Transform.Key(), Software: r.options.Version,
 	}
-	if err := os.MkdirAll(filepath.Dir(r.folder.Join(classifierName)), 0o755); err != nil {
-		return nil, fmt.Errorf("making the run's folders: %w", err)
+	if len(prompts) > 0 {
+		if classifier.Learned, err = learn.Ensemble(prompts); err != nil {
+			return err
+		}
+		classifier.Prompts = len(prompts)
 	}
-	outputs := []string{classifierName}
-	if r.config.Learn.Method == methodPrompt {
-		prompts, err := r.classPrompts(ctx)
-		if err != nil {
-			return nil, err
-		}
-		contexts, err := r.learnContexts(ctx, prompts)
-		if errors.Is(err, learn.ErrNothingToLearn) {
-			return nil, &UsageError{Err: err}
-		}
-		if err != nil {
-			return nil, err
-		}
-		features := make([]array.Matrix, len(contexts))
-		for i, c := range contexts {
-			if features[i], err = prompts.Features(ctx, c.Vectors); err != nil {
-				return nil, err
-			}
-			name := seedFeaturesName(c.Seed)
-			if err := array.WriteFile(r.folder.Join(name), features[i].Array()); err != nil {
-				return nil, err
-			}
-			outputs = append(outputs, name)
-			for _, path := range []string{learn.ContextPath("", c.Seed), learn.CurvePath("", c.Seed)} {
-				outputs = append(outputs, filepath.ToSlash(path))
-			}
-		}
-		if classifier.Learned, err = learn.Ensemble(features); err != nil {
-			return nil, err
-		}
-		classifier.Prompts = len(contexts)
+	path := r.folder.Join(place + classifierName)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fmt.Errorf("making the run's folders: %w", err)
 	}
-	return outputs, classifier.Write(r.folder.Join(classifierName))
+	return classifier.Write(path)
 }
 
 func seedFeaturesName(seed uint64) string {
@@ -76,16 +95,16 @@ func (r *run) zeroShot() (array.Matrix, error) {
 	return a.Matrix()
 }
 
-func (r *run) learnContexts(ctx context.Context, prompts *learn.ClassPrompts) ([]learn.Context, error) {
-	data, err := r.learningData()
+func (r *run) learnContexts(ctx context.Context, place string, prompts *learn.ClassPrompts, seeds []uint64) ([]learn.Context, error) {
+	data, err := r.learningData(ctx, place)
 	if err != nil {
 		return nil, err
 	}
-	settings, display := r.settings(prompts), r.options.Display
+	settings, display := r.settings(prompts, seeds), r.options.Display
 	task := display.Start("learn", learn.NewPlan(settings, max(1, data.Features.Rows)).Steps(), "steps")
 	defer task.End()
 	return learn.Run(ctx, learn.Job{
-		Folder: r.folder.Path, Prompt: prompts.Prompt, Gradienter: prompts, Initial: prompts.Initial(),
+		Folder: r.folder.Join(place), Prompt: prompts.Prompt, Gradienter: prompts, Initial: prompts.Initial(),
 		Data: data, Settings: settings, Software: r.options.Version,
 		Events: learn.Events{
 			OnPlan: func(p learn.Plan) {
@@ -102,16 +121,16 @@ func (r *run) learnContexts(ctx context.Context, prompts *learn.ClassPrompts) ([
 	})
 }
 
-func (r *run) settings(prompts *learn.ClassPrompts) learn.Settings {
+func (r *run) settings(prompts *learn.ClassPrompts, seeds []uint64) learn.Settings {
 	c := r.config.Learn
 	settings := learn.DefaultSettings()
-	settings.Seeds = c.Seeds
+	settings.Seeds = seeds
 	settings.Epochs, settings.BatchSize = c.Epochs, c.BatchSize
 	settings.LearningRate, settings.Momentum, settings.WeightDecay = c.LearningRate, c.Momentum, c.WeightDecay
 	settings.WarmupEpochs, settings.WarmupRate = c.WarmupEpochs, c.WarmupLearningRate
 	settings.CheckpointEvery = saveEvery
 	if settings.Together = c.Together; c.Together == 0 {
-		settings.Together = prompts.Together(len(c.Seeds))
+		settings.Together = prompts.Together(len(seeds))
 	}
 	return settings
 }
@@ -140,8 +159,8 @@ func (r *run) classPrompts(ctx context.Context) (*learn.ClassPrompts, error) {
 }
 
 // learningData gathers the features of the picked pictures, and their targets.
-func (r *run) learningData() (_ learn.Data, err error) {
-	picks, err := r.picks()
+func (r *run) learningData(ctx context.Context, place string) (_ learn.Data, err error) {
+	picks, _, err := r.picksAt(place)
 	if err != nil {
 		return learn.Data{}, err
 	}
@@ -152,13 +171,16 @@ func (r *run) learningData() (_ learn.Data, err error) {
 	defer func() { err = errors.Join(err, features.Close()) }()
 	unlabeled := r.rows(0, r.kept.unlabeled)
 	data := learn.Data{Features: array.NewMatrix(len(picks), features.Cols)}
-	classes, weights := make([]int, len(picks)), make([]float32, len(picks))
+	labels, pictures := make([]learn.Label, len(picks)), make([]int, len(picks))
 	for i, p := range picks {
 		copy(data.Features.Row(i), features.Row(unlabeled[p.row]))
-		classes[i], weights[i] = p.class, p.weight
+		labels[i], pictures[i] = p.label(), r.kept.unlabeled[p.row]
 	}
-	if data.Targets, err = learn.Targets(classes, weights, len(r.classNames)); err != nil {
+	if data.Targets, data.Sets, err = learn.Targets(labels, len(r.classNames)); err != nil {
 		return learn.Data{}, err
 	}
-	return data, nil
+	if views := r.config.Learn.Views; views > 1 {
+		data.Views, err = r.viewFeatures(ctx, pictures, views)
+	}
+	return data, err
 }

@@ -170,6 +170,9 @@ func (p *plan) describeModels() error {
 	}
 	learn := p.config.Learn
 	if learn.Method != methodPrompt {
+		if rounds := p.config.Label.Rounds; rounds > 1 {
+			return &UsageError{Err: fmt.Errorf("label.rounds: %d rounds learn prompts in between, and learn.method is %s: set it to prompt, or label.rounds to 1", rounds, learn.Method)}
+		}
 		return nil
 	}
 	first := p.models[0]
@@ -274,6 +277,9 @@ func Describe(ctx context.Context, c *config.Config, options Options) (_ string,
 	line("lock        %s", lock)
 	line("ensemble    %s; %s", p.ensemble, trust(p.ensemble, lock))
 	line("selection   %s; %s", p.selection, trust(p.selection, lock))
+	if rounds := c.Label.Rounds; rounds > 1 {
+		line("rounds      %d, each of which but the last learns %s", rounds, counted(min(c.Label.RoundSeeds, len(c.Learn.Seeds)), "prompt", "prompts"))
+	}
 	for _, note := range p.notes() {
 		line("warning     %s", note)
 	}

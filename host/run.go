@@ -172,6 +172,11 @@ func (r *run) do(ctx context.Context, s stage) error {
 			return err
 		}
 	}
+	if s.name == "select" {
+		if err := r.readRounds(); err != nil {
+			return err
+		}
+	}
 	r.chain = digest(r.chain, record.Digest())
 	m.Stages = append(m.Stages, StageRecord{Name: s.name, Seconds: record.Seconds, Reused: reused})
 	r.log.Info("stage is done", "stage", s.name, "seconds", record.Seconds, "reused", reused)

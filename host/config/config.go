@@ -126,6 +126,13 @@ type Label struct {
 	Ensemble Policy `yaml:"ensemble" default:"{plugin: mean}"`
 	// Which pictures get which pseudo labels.
 	Selection Policy `yaml:"selection" default:"{plugin: top-k}"`
+	// How often pictures are selected: after each round but the last, prompts are
+	// learned from its pseudo labels, and the next one selects by the probabilities
+	// that the first model then gives; the other models' stay.
+	Rounds int `yaml:"rounds" default:"1" range:"[1,100]" source:"GRIP, Menghini et al. 2023" example:"10"`
+	// Prompts learned in each round before the last: the first so many of
+	// learn.seeds. The last round learns all of them.
+	RoundSeeds int `yaml:"round_seeds" default:"1" range:"[1,1000]" example:"4"`
 	// How frequent the classes are, for plugins that can use it: a number for each
 	// class in their order, or the path of a file, .npy with as many numbers, or .csv
 	// with a class name and a number a line. Counts will do: only the shares matter.
@@ -194,6 +201,10 @@ type Learn struct {
 	Seeds Seeds `yaml:"seeds" default:"16" range:"[1,1000]" source:"UPL, prompt ensemble" example:"[1, 2, 3, 4]"`
 	// How often a seed's training sees the pseudo labels.
 	Epochs int `yaml:"epochs" default:"50" range:"[1,100000]" source:"UPL" example:"10"`
+	// Augmented views of each pseudo-labelled picture that are encoded, random parts
+	// of it as UPL's code draws them (8 to 100 % of the area, mirrored or not), of
+	// which an epoch sees one; 1 is the picture as it is tested.
+	Views int `yaml:"views" default:"1" range:"[1,100]" example:"10"`
 	// Pictures in a step.
 	BatchSize int `yaml:"batch_size" default:"32" range:"[1,65536]" source:"UPL" example:"64"`
 	// The rate at which the cosine schedule starts.

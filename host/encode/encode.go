@@ -29,6 +29,17 @@ type Model struct {
 	Cache     *Cache
 	// Wants reports whether this model is to encode picture i of the list; nil: every one.
 	Wants func(i int) bool
+	// View makes pixels in the place of Transform.Pixels, of Transform.Size: an
+	// augmented view, drawn by the picture's key (see View). The cache is of the view.
+	View func(p *preprocess.Picture, key Key, dst []float32)
+}
+
+func (m Model) pixels(p *preprocess.Picture, key Key, dst []float32) {
+	if m.View != nil {
+		m.View(p, key, dst)
+		return
+	}
+	m.Transform.Pixels(p, dst)
 }
 
 // Options of Encode. The zero value of a field means its default.
@@ -214,7 +225,7 @@ func prepare(ctx context.Context, files []string, first int, models []Model, opt
 		}
 		for m, slot := range slots[i] {
 			if slot != nil {
-				models[m].Transform.Pixels(picture, slot)
+				models[m].pixels(picture, b.keys[i], slot)
 			}
 		}
 		return nil

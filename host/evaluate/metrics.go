@@ -22,6 +22,18 @@ type Metrics struct {
 	Unlabeled *Unlabeled `json:"unlabeled,omitempty"`
 	// PseudoLabels is absent where none were made.
 	PseudoLabels *PseudoLabelMeasures `json:"pseudo_labels,omitempty"`
+	// Rounds are those of a run that selected several times; the last is what
+	// Learned and PseudoLabels are of.
+	Rounds []Round `json:"rounds,omitempty"`
+}
+
+// Round is one of selecting and learning.
+type Round struct {
+	Round        int                  `json:"round"` // from 1
+	PseudoLabels *PseudoLabelMeasures `json:"pseudo_labels"`
+	// Learned are the measures of the ensemble of the prompts that were learned from
+	// them, on the test pictures.
+	Learned Measures `json:"learned"`
 }
 
 // Pictures counts those of a run.

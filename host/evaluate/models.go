@@ -92,9 +92,9 @@ func (t *Tally) Add(probabilities []float32, label int) (predicted int, err erro
 		t.prediction[class] += float64(p)
 	}
 	t.predicted[y]++
-	t.bins[binOf(confidence, len(t.bins))].add(y, label)
+	t.bins[binOf(confidence, len(t.bins))].add(Pick{Class: y}, label)
 	if confidence > Confident {
-		t.confident[y].add(y, label)
+		t.confident[y].add(Pick{Class: y}, label)
 	}
 	if label >= 0 {
 		t.labelled++

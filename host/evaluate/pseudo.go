@@ -3,6 +3,7 @@ package evaluate
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // ConfidenceBins is the number of equal-width bins over which the accuracy of
@@ -10,16 +11,30 @@ import (
 const ConfidenceBins = 10
 
 // Pick is a pseudo label: a row of the unlabelled pictures, the class that it
-// is given, and the probability of that class.
+// is given, and the probability of that class. Of a soft label, and of a candidate
+// set, that is the likeliest class.
 type Pick struct {
 	Row, Class  int
 	Probability float32
+	Soft        bool
+	// Set are the candidates, Class among them: right if the label is one of them.
+	// nil: not a candidate set.
+	Set []int
 }
 
-// PseudoLabelMeasures are those of a selection of hard pseudo labels. What
-// needs labels is nil without them.
+func (p Pick) right(label int) bool {
+	return label >= 0 && (label == p.Class || slices.Contains(p.Set, label))
+}
+
+// PseudoLabelMeasures are those of a selection of pseudo labels. What needs
+// labels is nil without them.
 type PseudoLabelMeasures struct {
 	Count int `json:"count"`
+	// Soft counts the soft ones, Sets measures the candidate sets, and Dropped counts
+	// the pictures that were said not to be fit to learn from.
+	Soft    int          `json:"soft,omitempty"`
+	Sets    *SetMeasures `json:"candidate_sets,omitempty"`
+	Dropped int          `json:"dropped,omitempty"`
 	// Accuracy is the share of picks that are right (precision; the paper's
 	// reference code calls it "Acc Rate").
 	Accuracy *float64 `json:"accuracy,omitempty"`
@@ -28,6 +43,35 @@ type PseudoLabelMeasures struct {
 	EmptyClasses []string            `json:"empty_classes"`
 	PerClass     []ClassPicks        `json:"per_class"`
 	ByConfidence []PicksByConfidence `json:"by_confidence,omitempty"`
+}
+
+// SetMeasures are those of candidate sets.
+type SetMeasures struct {
+	Count int `json:"count"`
+	// MeanSize is that of their numbers of classes.
+	MeanSize float64 `json:"mean_size"`
+	// Coverage is the share of sets, of pictures with a label, that hold the label.
+	Coverage *float64 `json:"coverage,omitempty"`
+}
+
+// measureSets measures the candidate sets among picks; nil without any.
+func measureSets(picks []Pick, labels []int) *SetMeasures {
+	var all tally
+	size := 0
+	for _, pick := range picks {
+		if pick.Set != nil {
+			all.add(pick, labels[pick.Row])
+			size += len(pick.Set)
+		}
+	}
+	if all.count == 0 {
+		return nil
+	}
+	m := &SetMeasures{Count: all.count, MeanSize: float64(size) / float64(all.count)}
+	if all.labelled > 0 {
+		m.Coverage = ratio(float64(all.correct), all.labelled)
+	}
+	return m
 }
 
 // ClassPicks are the pseudo labels of one class.
@@ -76,12 +120,12 @@ func known(count int, labelled, correct *int) int {
 // tally counts picks, those with a known label, and the right ones.
 type tally struct{ count, labelled, correct int }
 
-func (t *tally) add(class, label int) {
+func (t *tally) add(pick Pick, label int) {
 	t.count++
 	if label >= 0 {
 		t.labelled++
 	}
-	if label == class {
+	if pick.right(label) {
 		t.correct++
 	}
 }
@@ -104,31 +148,43 @@ func (t tally) pointers(labels bool) (labelled, correct *int, precision *float64
 // by row; below zero where unknown. bins is the number of bins of confidence:
 // ConfidenceBins; 0: probabilities are of no consequence.
 func PseudoLabels(picks []Pick, labels []int, classes []string, bins int) (PseudoLabelMeasures, error) {
-	perClass, perBin := make([]tally, len(classes)), make([]tally, bins)
+	perClass, perBin, named := make([]tally, len(classes)), make([]tally, bins), make([]bool, len(classes))
 	var all tally
+	soft := 0
 	for i, pick := range picks {
 		switch {
 		case pick.Row < 0 || pick.Row >= len(labels):
 			return PseudoLabelMeasures{}, fmt.Errorf("evaluating pseudo label %d: row %d of %d pictures", i, pick.Row, len(labels))
 		case pick.Class < 0 || pick.Class >= len(classes):
 			return PseudoLabelMeasures{}, fmt.Errorf("evaluating pseudo label %d: class %d of %d", i, pick.Class, len(classes))
+		case len(pick.Set) > 0 && (slices.Min(pick.Set) < 0 || slices.Max(pick.Set) >= len(classes)):
+			return PseudoLabelMeasures{}, fmt.Errorf("evaluating pseudo label %d: a candidate of %v, of %d classes", i, pick.Set, len(classes))
 		case math.IsNaN(float64(pick.Probability)):
 			return PseudoLabelMeasures{}, fmt.Errorf("evaluating pseudo label %d: its probability is no number", i)
 		}
 		label := labels[pick.Row]
-		all.add(pick.Class, label)
-		perClass[pick.Class].add(pick.Class, label)
+		all.add(pick, label)
+		perClass[pick.Class].add(pick, label)
+		named[pick.Class] = true
+		for _, class := range pick.Set {
+			named[class] = true
+		}
 		if bins > 0 {
-			perBin[binOf(float64(pick.Probability), bins)].add(pick.Class, label)
+			perBin[binOf(float64(pick.Probability), bins)].add(pick, label)
+		}
+		if pick.Soft {
+			soft++
 		}
 	}
 
-	m := PseudoLabelMeasures{Count: all.count, EmptyClasses: []string{}}
+	m := PseudoLabelMeasures{Count: all.count, Soft: soft, Sets: measureSets(picks, labels), EmptyClasses: []string{}}
 	withLabel, ofClass := 0, make([]int, len(classes))
 	for _, label := range labels {
 		if label >= 0 {
 			withLabel++
-			ofClass[label]++
+			if label < len(ofClass) {
+				ofClass[label]++
+			}
 		}
 	}
 	if all.labelled > 0 {
@@ -138,7 +194,7 @@ func PseudoLabels(picks []Pick, labels []int, classes []string, bins int) (Pseud
 		m.Recall = ratio(float64(all.correct), withLabel)
 	}
 	for c, t := range perClass {
-		if t.count == 0 {
+		if !named[c] {
 			m.EmptyClasses = append(m.EmptyClasses, classes[c])
 		}
 		row := ClassPicks{Class: classes[c], Count: t.count}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/upl-host/upl-host/graphs"
 	"github.com/upl-host/upl-host/graphs/array"
 )
 
@@ -14,28 +15,15 @@ var ErrNothingToLearn = errors.New("no pseudo-labelled picture to learn from: wi
 type Data struct {
 	// Features [N, D] are the pictures', L2-normalised.
 	Features array.Matrix
+	// Views are features of augmented views of the same pictures: an epoch then
+	// sees one of these of each picture, drawn by the seed, and not Features.
+	Views []array.Matrix
 	// Targets [N, C] are weight x class distribution: the loss is the mean over
 	// a batch of -sum_c target_c log p_c. Not below 0.
 	Targets array.Matrix
-}
-
-// Targets gives the targets of hard pseudo labels: picture i is of class
-// classes[i] with weight weights[i]; weights nil: 1 each.
-func Targets(classes []int, weights []float32, classCount int) (array.Matrix, error) {
-	if weights != nil && len(weights) != len(classes) {
-		return array.Matrix{}, fmt.Errorf("%d weights for %d pictures", len(weights), len(classes))
-	}
-	targets := array.NewMatrix(len(classes), classCount)
-	for i, class := range classes {
-		if class < 0 || class >= classCount {
-			return array.Matrix{}, fmt.Errorf("picture %d is of class %d: there are %d classes", i, class, classCount)
-		}
-		targets.Row(i)[class] = 1
-		if weights != nil {
-			targets.Row(i)[class] = weights[i]
-		}
-	}
-	return targets, nil
+	// Sets marks the pictures whose targets are a candidate set S of weight w, w/|S|
+	// in its classes: their loss is -w log sum_S p. nil: none.
+	Sets []bool
 }
 
 func (d Data) validate(classCount int) error {
@@ -46,8 +34,19 @@ func (d Data) validate(classCount int) error {
 		return fmt.Errorf("targets of %d pictures and %d classes, where there are %d pictures and %d classes",
 			d.Targets.Rows, d.Targets.Cols, d.Features.Rows, classCount)
 	}
+	if d.Sets != nil && len(d.Sets) != d.Features.Rows {
+		return fmt.Errorf("%d pictures are said to have candidate sets or not, of %d", len(d.Sets), d.Features.Rows)
+	}
 	if err := d.Features.CheckFinite(); err != nil {
 		return fmt.Errorf("features of the pictures to learn from: %w", err)
+	}
+	for i, view := range d.Views {
+		if view.Rows != d.Features.Rows || view.Cols != d.Features.Cols {
+			return fmt.Errorf("view %d is of %d pictures and %d features, where there are %d and %d", i, view.Rows, view.Cols, d.Features.Rows, d.Features.Cols)
+		}
+		if err := view.CheckFinite(); err != nil {
+			return fmt.Errorf("features of view %d of the pictures to learn from: %w", i, err)
+		}
 	}
 	if err := d.Targets.CheckFinite(); err != nil {
 		return fmt.Errorf("targets: %w", err)
@@ -60,24 +59,34 @@ func (d Data) validate(classCount int) error {
 	return nil
 }
 
+// seenIn gives what an epoch of a seed sees of each picture: a function of its number.
+func (d Data) seenIn(seed uint64, epoch int) func(picture int) []float32 {
+	if len(d.Views) == 0 {
+		return d.Features.Row
+	}
+	drawn := drawViews(seed, epoch, d.Features.Rows, len(d.Views))
+	return func(picture int) []float32 { return d.Views[drawn[picture]].Row(picture) }
+}
+
 // gather copies the rows named by picks.
-func gather(into, from array.Matrix, picks []int) {
+func gather(into array.Matrix, row func(i int) []float32, picks []int) {
 	for i, pick := range picks {
-		copy(into.Row(i), from.Row(pick))
+		copy(into.Row(i), row(pick))
 	}
 }
 
-// agreement counts the rows whose likeliest class by logits is that by targets,
-// among the rows that have a target.
-func agreement(logits, targets array.Matrix) (right, counted int) {
-	for i := range targets.Rows {
-		target := targets.Row(i)
+// agreement counts the rows whose likeliest class by logits is that by targets, or
+// one of a candidate set, among the rows that have a target.
+func agreement(logits array.Matrix, b graphs.Batch) (right, counted int) {
+	for i := range b.Targets.Rows {
+		target := b.Targets.Row(i)
 		class := largest(target)
 		if target[class] == 0 {
 			continue
 		}
 		counted++
-		if largest(logits.Row(i)) == class {
+		predicted := largest(logits.Row(i))
+		if predicted == class || b.Sets != nil && b.Sets[i] && target[predicted] > 0 {
 			right++
 		}
 	}

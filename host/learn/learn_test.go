@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -98,12 +99,12 @@ func newJob(folder string, pictures int) learn.Job {
 	if err != nil {
 		panic(err) // it never fails
 	}
-	labels := make([]int, pictures)
+	labels := make([]learn.Label, pictures)
 	for i := range labels {
 		row := truth.Logits.Row(i)
-		labels[i] = slices.Index(row, slices.Max(row))
+		labels[i] = learn.Label{Class: slices.Index(row, slices.Max(row)), Weight: 1}
 	}
-	if data.Targets, err = learn.Targets(labels, nil, classes); err != nil {
+	if data.Targets, data.Sets, err = learn.Targets(labels, classes); err != nil {
 		panic(err) // the labels above are right
 	}
 	settings := learn.DefaultSettings()
@@ -389,7 +390,7 @@ func spoiled(spoil func(*graphs.Gradient)) learn.Gradienter {
 
 func TestOneClassAndFewPictures(t *testing.T) {
 	job := newJob(t.TempDir(), 2)
-	targets, err := learn.Targets([]int{0, 0}, []float32{0.5, 1}, 1)
+	targets, _, err := learn.Targets([]learn.Label{{Weight: 0.5}, {Weight: 1}}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -400,22 +401,6 @@ func TestOneClassAndFewPictures(t *testing.T) {
 	mustRun(t, job)
 	if plan.StepsPerEpoch != 1 {
 		t.Errorf("%d steps an epoch, want one of both pictures", plan.StepsPerEpoch)
-	}
-}
-
-func TestTargets(t *testing.T) {
-	got, err := learn.Targets([]int{1, 0}, []float32{0.5, 2}, 2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(array.Matrix{Rows: 2, Cols: 2, Data: []float32{0, 0.5, 2, 0}}, got); diff != "" {
-		t.Error(diff)
-	}
-	if _, err := learn.Targets([]int{2}, nil, 2); err == nil {
-		t.Error("a class that there is not was taken")
-	}
-	if _, err := learn.Targets([]int{1, 1}, []float32{1}, 2); err == nil {
-		t.Error("one weight was taken for two pictures")
 	}
 }
 
@@ -457,3 +442,53 @@ var (
 	pinnedContext = []float32{0.028251713141798973, 0.004600774496793747, 0.005342692602425814}
 	pinnedOrder   = []int{2, 1, 0, 5, 4, 6, 7, 3}
 )
+
+// Views take the place of the features: the same in all views is as without them,
+// others are another training, which goes on where it was stopped.
+func TestViews(t *testing.T) {
+	plain := newJob(t.TempDir(), 20)
+	want := mustRun(t, plain)
+	same := newJob(t.TempDir(), 20)
+	same.Data.Views = []array.Matrix{same.Data.Features, same.Data.Features}
+	for i, c := range mustRun(t, same) {
+		if !slices.Equal(c.Vectors.Data, want[i].Vectors.Data) {
+			t.Errorf("seed %d: views that are the features themselves change the context", c.Seed)
+		}
+		if c.Inputs == want[i].Inputs {
+			t.Errorf("seed %d: the views are no part of the inputs", c.Seed)
+		}
+	}
+	augmented := func(folder string) learn.Job {
+		job := newJob(folder, 20)
+		job.Data.Views = []array.Matrix{learn.RandomContext(20, 20, 4), learn.RandomContext(21, 20, 4)}
+		return job
+	}
+	undisturbed := augmented(t.TempDir())
+	want = mustRun(t, undisturbed)
+	stopped := augmented(t.TempDir())
+	ctx, cancel := context.WithCancel(t.Context())
+	stopped.Events.OnStep = func(s learn.Step) {
+		if s.Done == 17 {
+			cancel()
+		}
+	}
+	if _, err := learn.Run(ctx, stopped); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	stopped.Events.OnStep = nil
+	for i, c := range mustRun(t, stopped) {
+		if !slices.Equal(c.Vectors.Data, want[i].Vectors.Data) {
+			t.Errorf("seed %d: a stopped training with views ends elsewhere", c.Seed)
+		}
+	}
+	for says, spoil := range map[string]func(d *learn.Data){
+		"view 1 is of 19 pictures": func(d *learn.Data) { d.Views[1] = d.Views[1].Slice(0, 19) },
+		"view 0":                   func(d *learn.Data) { d.Views[0] = d.Views[0].Clone(); d.Views[0].Data[5] = float32(math.NaN()) },
+	} {
+		job := augmented(t.TempDir())
+		spoil(&job.Data)
+		if _, err := learn.Run(t.Context(), job); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%v does not say %q", err, says)
+		}
+	}
+}

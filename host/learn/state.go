@@ -136,7 +136,15 @@ func (j *Job) digestInputs() error {
 		return fmt.Errorf("hashing the inputs: %w", err)
 	}
 	writeMatrix(sum, j.Data.Features)
+	for _, view := range j.Data.Views {
+		writeMatrix(sum, view)
+	}
 	writeMatrix(sum, j.Data.Targets)
+	for i, set := range j.Data.Sets {
+		if set {
+			writeNumbers(sum, uint64(i))
+		}
+	}
 	if j.Initial != nil {
 		writeMatrix(sum, *j.Initial)
 	}

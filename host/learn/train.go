@@ -13,7 +13,8 @@ import (
 // Gradienter computes eq. 3 and 4 and their gradient.
 type Gradienter interface {
 	// Gradients takes a batch for each context that trains in this step: vectors
-	// (Prompt.Rows x W), features [B, D] and targets [B, C]. It keeps none of them.
+	// (Prompt.Rows x W), features [B, D], targets [B, C] and which of these are
+	// candidate sets. It keeps none of them.
 	Gradients(ctx context.Context, batches []graphs.Batch) ([]graphs.Gradient, error)
 }
 
@@ -23,7 +24,7 @@ type Epoch struct {
 	Epoch    int     `json:"epoch"` // from 0
 	Rate     float64 `json:"learning_rate"`
 	Loss     float64 `json:"loss"`     // nats
-	Accuracy float64 `json:"accuracy"` // fraction whose prediction equals their pseudo label
+	Accuracy float64 `json:"accuracy"` // fraction whose prediction equals their pseudo label, or is of their candidate set
 }
 
 // Step is what Events.OnStep is told.
@@ -91,6 +92,9 @@ func newTrainer(job *Job, seeds []uint64, from []state, onStep func(seed uint64,
 			Features: array.NewMatrix(size, job.Data.Features.Cols),
 			Targets:  array.NewMatrix(size, job.Data.Targets.Cols),
 		}
+		if job.Data.Sets != nil {
+			t.batches[i].Sets = make([]bool, size)
+		}
 	}
 	return t
 }
@@ -109,6 +113,7 @@ func (t *trainer) clone() []state {
 // epochOf is a seed's part in an epoch.
 type epochOf struct {
 	order          []int
+	seen           func(picture int) []float32
 	point          Epoch
 	right, counted int
 }
@@ -122,6 +127,7 @@ func (t *trainer) epoch(ctx context.Context) error {
 	parts := make([]epochOf, len(t.seeds))
 	for i, seed := range t.seeds {
 		parts[i].order = t.job.order()(seed, epoch, data.Features.Rows)
+		parts[i].seen = data.seenIn(seed, epoch)
 		parts[i].point = Epoch{Epoch: epoch, Rate: settings.Rate(epoch)}
 	}
 	for step := range steps {
@@ -130,8 +136,11 @@ func (t *trainer) epoch(ctx context.Context) error {
 		}
 		for i, b := range t.batches {
 			picks := parts[i].order[step*b.Features.Rows : (step+1)*b.Features.Rows]
-			gather(b.Features, data.Features, picks)
-			gather(b.Targets, data.Targets, picks)
+			gather(b.Features, parts[i].seen, picks)
+			gather(b.Targets, data.Targets.Row, picks)
+			for k := range b.Sets {
+				b.Sets[k] = data.Sets[picks[k]]
+			}
 		}
 		gradients, err := t.job.Gradienter.Gradients(ctx, t.batches)
 		if err != nil {
@@ -165,7 +174,7 @@ func (t *trainer) move(i, step int, part *epochOf, g graphs.Gradient) error {
 	if what := diverged(s.vectors, g); what != "" {
 		return &DivergedError{Seed: seed, Epoch: point.Epoch, Step: step, Rate: point.Rate, What: what}
 	}
-	right, counted := agreement(g.Logits, b.Targets)
+	right, counted := agreement(g.Logits, b)
 	part.right, part.counted = part.right+right, part.counted+counted
 	t.onStep(seed, point.Epoch, step, g.Loss)
 	return nil

@@ -64,7 +64,7 @@ func (r *run) drawPrompts(p *plot.Plot, width float64) {
 
 // roundsFigure shows what selecting and learning again is worth.
 func (r *run) roundsFigure() (figure.Figure, string) {
-	if len(r.rounds) < 2 {
+	if len(r.metrics.Rounds) < 2 {
 		return figure.Figure{}, "the run has one round"
 	}
 	if r.labelled() == 0 {
@@ -73,24 +73,17 @@ func (r *run) roundsFigure() (figure.Figure, string) {
 	data := figure.NewTable("round", "top1", "pseudo_labels", "pseudo_label_accuracy")
 	tests := roundSeries{name: "test pictures, learned", color: figure.Learned, shape: figure.Dot}
 	picks := roundSeries{name: "pseudo labels", color: figure.Wrong, shape: figure.Square}
-	for i, m := range r.rounds {
-		var top1, accuracy *float64
-		count := 0
-		if m.Learned != nil {
-			top1 = m.Learned.Top1
-		}
-		if m.PseudoLabels != nil {
-			accuracy, count = m.PseudoLabels.Accuracy, m.PseudoLabels.Count
-		}
-		tests.add(i+1, top1)
-		picks.add(i+1, accuracy)
-		data.Add(i+1, top1, count, accuracy)
+	for _, round := range r.metrics.Rounds {
+		picked := *round.PseudoLabels
+		tests.add(round.Round, round.Learned.Top1)
+		picks.add(round.Round, picked.Accuracy)
+		data.Add(round.Round, round.Learned.Top1, picked.Count, picked.Accuracy)
 	}
 	series := []roundSeries{tests, picks}
 	f := figure.Figure{
-		Name: roundsFigure, Title: "Accuracy over the rounds", Alt: fmt.Sprintf("Of %d rounds.", len(r.rounds)),
+		Name: roundsFigure, Title: "Accuracy over the rounds", Alt: fmt.Sprintf("Of %d rounds.", len(r.metrics.Rounds)),
 		YLabel: "right", Width: figure.Half, Height: 240, Data: data,
-		Draw: func(p *plot.Plot, width float64) { drawRounds(p, series, len(r.rounds), width) },
+		Draw: func(p *plot.Plot, width float64) { drawRounds(p, series, len(r.metrics.Rounds), width) },
 	}
 	for _, s := range series {
 		if len(s.values) > 0 {

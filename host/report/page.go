@@ -27,6 +27,7 @@ type page struct {
 	Measures          []measure
 	Classes           []classRow
 	PseudoLabels      *evaluate.PseudoLabelMeasures
+	Rounds            []evaluate.Round // where there are several
 	Selection         string
 	Confused          []confusedPair
 	Truncated         string
@@ -75,7 +76,7 @@ func (r *run) render(w io.Writer, charts []figure.Figure, missing []Missing, g *
 		Name: r.name(), Model: r.settings.model(), Lede: r.lede(),
 		Style:    template.CSS(figure.Stylesheet() + pageStyle), //nolint:gosec // our own files
 		Headline: r.headline(), Labels: r.labelled() > 0, Learned: r.learned(),
-		Measures: r.measures(), Classes: r.classRows(), PseudoLabels: r.metrics.PseudoLabels, Unlabeled: r.metrics.Unlabeled, Selection: r.selection(),
+		Measures: r.measures(), Classes: r.classRows(), PseudoLabels: r.metrics.PseudoLabels, Unlabeled: r.metrics.Unlabeled, Rounds: r.metrics.Rounds, Selection: r.selection(),
 		Gallery: g, Configuration: r.configuration, Manifest: r.manifest.without("schema", "status"),
 		Skipped: r.skipped[:min(len(r.skipped), maxSkipped)], MoreSkipped: max(0, len(r.skipped)-maxSkipped),
 		charts: map[string]figure.Figure{}, Missing: missing,

@@ -30,7 +30,6 @@ type run struct {
 	skipped       []skipped
 	training      []training
 	models        []evaluate.ModelClass
-	rounds        []evaluate.Metrics // of each round, where there are several
 }
 
 // settings are those of the configuration that the report speaks of.
@@ -89,7 +88,7 @@ func readRun(dir string) (*run, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	for _, read := range []func() error{r.readTables, r.readConfiguration, r.readManifest, r.readTraining, r.readModels, r.readRounds} {
+	for _, read := range []func() error{r.readTables, r.readConfiguration, r.readManifest, r.readTraining, r.readModels} {
 		if err := read(); err != nil {
 			return nil, err
 		}
@@ -171,20 +170,6 @@ func (r *run) readModels() (err error) {
 		return nil
 	}
 	return err
-}
-
-// readRounds reads the measures of each round, as far as there are any.
-func (r *run) readRounds() error {
-	for n := 1; ; n++ {
-		m, err := evaluate.ReadMetrics(filepath.Join(r.dir, "rounds", strconv.Itoa(n), "metrics.json"))
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		r.rounds = append(r.rounds, m)
-	}
 }
 
 // readTraining reads the curves of the seeds that metrics.json names, or, where
