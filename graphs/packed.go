@@ -105,11 +105,14 @@ type Batch struct {
 	Vectors  array.Matrix // [L, W]
 	Features array.Matrix // [B, D]
 	Targets  array.Matrix // [B, C]
+	// Sets marks the rows whose targets are a candidate set S of weight w, w/|S| in
+	// its classes: their loss is -w log sum_S p. nil: none.
+	Sets []bool
 }
 
 // Gradient returns loss, gradient and logits; see Model.PromptGradient.
 func (p *PackedPrompts) Gradient(ctx context.Context, vectors, features, targets array.Matrix, scale float32) (Gradient, error) {
-	gradients, err := p.Gradients(ctx, []Batch{{vectors, features, targets}}, scale)
+	gradients, err := p.Gradients(ctx, []Batch{{Vectors: vectors, Features: features, Targets: targets}}, scale)
 	if err != nil {
 		return Gradient{}, err
 	}
@@ -127,6 +130,7 @@ func (p *PackedPrompts) Gradients(ctx context.Context, batches []Batch, scale fl
 	feeds := map[string]tensor{"scale": {shape: []int{}, floats: []float32{scale}}}
 	feeds["features"] = stacked(batches, func(b Batch) array.Matrix { return b.Features })
 	feeds["targets"] = stacked(batches, func(b Batch) array.Matrix { return b.Targets })
+	feeds["sets"] = marked(batches)
 	if len(p.layout.Chunks) > 1 {
 		return p.chunkedGradients(ctx, batches, feeds)
 	}
@@ -197,6 +201,9 @@ func (p *PackedPrompts) checkBatches(batches []Batch) error {
 			return fmt.Errorf("packed prompts: features [%d, %d] and targets [%d, %d] for %d classes do not fit together",
 				b.Features.Rows, b.Features.Cols, b.Targets.Rows, b.Targets.Cols, p.layout.Prompts)
 		}
+		if b.Sets != nil && len(b.Sets) != b.Targets.Rows {
+			return fmt.Errorf("packed prompts: %d rows are said to be candidate sets or not, of %d", len(b.Sets), b.Targets.Rows)
+		}
 		if b.Vectors.Rows != first.Vectors.Rows || b.Features.Rows != first.Features.Rows {
 			return fmt.Errorf("packed prompts: batches of %d and %d pictures, contexts of %d and %d vectors cannot go side by side",
 				first.Features.Rows, b.Features.Rows, first.Vectors.Rows, b.Vectors.Rows)
@@ -234,6 +241,20 @@ func stacked(batches []Batch, of func(Batch) array.Matrix) tensor {
 			t.floats = slices.Clone(t.floats)
 		}
 		t.floats = append(t.floats, of(b).Data...)
+	}
+	return t
+}
+
+// marked is 1 where a row is a candidate set, [S, N].
+func marked(batches []Batch) tensor {
+	rows := batches[0].Targets.Rows
+	t := tensor{shape: []int{len(batches), rows}, floats: make([]float32, len(batches)*rows)}
+	for s, b := range batches {
+		for i, set := range b.Sets {
+			if set {
+				t.floats[s*rows+i] = 1
+			}
+		}
 	}
 	return t
 }

@@ -18,6 +18,8 @@ import (
 const (
 	predictionsName = "predictions.csv"
 	metricsName     = "metrics.json"
+	confusionName   = "confusion.csv"
+	modelsName      = "models.csv"
 	reportName      = "report.html"
 )
 
@@ -53,29 +55,18 @@ func (x *examiner) evaluate(ctx context.Context) (_ []string, err error) {
 	defer task.End()
 
 	e := &evaluation{examiner: x, classifier: &classifier, features: features.Matrix, predictions: make([]evaluate.Prediction, len(x.kept.test))}
-	metrics := evaluate.Metrics{
-		Labels:   x.truth.Has(),
-		Pictures: evaluate.Pictures{Unlabeled: len(x.kept.unlabeled), Test: len(x.kept.test), Skipped: x.kept.skipped},
-	}
-	metrics.ZeroShot, err = e.measure(ctx, classifier.ByFeatures(classifier.ZeroShot), func(p *evaluate.Prediction, class string, probability float32) {
-		p.ZeroShot, p.ZeroShotProbability = class, probability
-	})
+	metrics, err := e.metrics(ctx)
 	if err != nil {
-		return nil, err
-	}
-	if classifier.Prompts > 0 || len(classifier.Heads) > 0 {
-		if metrics.Learned, err = e.learned(ctx); err != nil {
-			return nil, err
-		}
-	}
-	if metrics.PseudoLabels, err = x.measurePseudoLabels(); err != nil {
 		return nil, err
 	}
 	task.Set(len(x.kept.test))
 	if err := evaluate.WritePredictions(x.folder.Join(predictionsName), e.predictions); err != nil {
 		return nil, err
 	}
-	return []string{predictionsName, metricsName}, evaluate.WriteMetrics(x.folder.Join(metricsName), metrics)
+	if err := evaluate.WriteConfusions(x.folder.Join(confusionName), e.confusions); err != nil {
+		return nil, err
+	}
+	return []string{predictionsName, confusionName, modelsName, metricsName}, evaluate.WriteMetrics(x.folder.Join(metricsName), metrics)
 }
 
 // evaluation classifies the same test pictures by several heads.
@@ -84,11 +75,41 @@ type evaluation struct {
 	classifier  *learn.Classifier
 	features    array.Matrix
 	predictions []evaluate.Prediction
+	confusions  []evaluate.Confusion
+}
+
+// metrics are all that is measured.
+func (e *evaluation) metrics(ctx context.Context) (metrics evaluate.Metrics, err error) {
+	metrics = evaluate.Metrics{
+		Labels:   e.truth.Has(),
+		Pictures: evaluate.Pictures{Unlabeled: len(e.kept.unlabeled), Test: len(e.kept.test), Skipped: e.kept.skipped},
+	}
+	zeroShot, err := e.measure(ctx, e.classifier.ByFeatures(e.classifier.ZeroShot), func(p *evaluate.Prediction, class string, probability float32) {
+		p.ZeroShot, p.ZeroShotProbability = class, probability
+	})
+	if err != nil {
+		return metrics, err
+	}
+	metrics.ZeroShot = zeroShot.Measures()
+	e.confusions = zeroShot.Confusions("zero-shot")
+	if e.classifier.Prompts > 0 || len(e.classifier.Heads) > 0 {
+		if metrics.Learned, err = e.learned(ctx); err != nil {
+			return metrics, err
+		}
+	}
+	if metrics.PseudoLabels, err = e.measurePseudoLabels(""); err != nil {
+		return metrics, err
+	}
+	if metrics.Rounds, err = e.rounds(ctx, metrics); err != nil {
+		return metrics, err
+	}
+	metrics.Unlabeled, err = e.measureModels(ctx)
+	return metrics, err
 }
 
 // measure classifies all test pictures by a head; note is told each
 // picture's prediction, and may be nil.
-func (e *evaluation) measure(ctx context.Context, h head.Head, note func(p *evaluate.Prediction, class string, probability float32)) (evaluate.Measures, error) {
+func (e *evaluation) measure(ctx context.Context, h head.Head, note func(p *evaluate.Prediction, class string, probability float32)) (*evaluate.Classification, error) {
 	c := evaluate.NewClassification(e.classNames, evaluate.CalibrationBins)
 	err := label.Blocks(ctx, e.features, e.rows(0, e.kept.test), h, func(first int, probabilities array.Matrix) error {
 		for k := range probabilities.Rows {
@@ -105,20 +126,22 @@ func (e *evaluation) measure(ctx context.Context, h head.Head, note func(p *eval
 		}
 		return nil
 	})
-	return c.Measures(), err
+	return c, err
 }
 
-// learned measures what the seeds learnt: their ensemble, and each alone.
+// learned measures what the seeds learnt: their ensemble, each alone, and the ensembles
+// of the first of them.
 func (e *evaluation) learned(ctx context.Context) (*evaluate.Learned, error) {
-	measures, err := e.measure(ctx, e.classifier.Best(), func(p *evaluate.Prediction, class string, probability float32) {
+	all, err := e.measure(ctx, e.classifier.Best(), func(p *evaluate.Prediction, class string, probability float32) {
 		p.Learned, p.LearnedProbability = class, probability
 	})
 	if err != nil {
 		return nil, err
 	}
-	heads := e.classifier.Heads
+	e.confusions = append(e.confusions, all.Confusions("learned")...)
+	heads, first := e.classifier.Heads, e.firstHeads
 	if len(heads) == 0 {
-		if heads, err = e.prompts(); err != nil {
+		if heads, first, err = e.prompts(); err != nil {
 			return nil, err
 		}
 	}
@@ -128,43 +151,84 @@ func (e *evaluation) learned(ctx context.Context) (*evaluate.Learned, error) {
 		if err != nil {
 			return nil, err
 		}
-		seeds = append(seeds, evaluate.Seed{Seed: h.Seed, Top1: one.Top1})
+		seeds = append(seeds, evaluate.Seed{Seed: h.Seed, Top1: one.Measures().Top1})
 	}
-	learned := evaluate.NewLearned(measures, seeds)
+	learned := evaluate.NewLearned(all.Measures(), seeds)
 	learned.Method, learned.Labels, learned.Deterministic = e.config.Learn.Method, e.config.Learn.Labels, e.classifier.Deterministic
-	return learned, nil
+	learned.Ensembles, err = e.ensembles(ctx, first, learned)
+	return learned, err
 }
 
-// prompts are the class features of each seed's prompt.
-func (e *evaluation) prompts() (heads []learn.SeedHead, err error) {
+// firstHeads is the ensemble of the first n seeds' heads.
+func (e *evaluation) firstHeads(n int) (head.Head, error) {
+	return learn.Classifier{Heads: e.classifier.Heads[:n]}.Best(), nil
+}
+
+// prompts are the class features of each seed's prompt, and the ensemble of the first n.
+func (e *evaluation) prompts() (heads []learn.SeedHead, first func(n int) (head.Head, error), err error) {
+	var features []array.Matrix
 	for _, seed := range e.config.Learn.Seeds {
 		a, err := array.ReadFile(e.folder.Join(seedFeaturesName(seed)))
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		classes, err := a.Matrix()
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
+		features = append(features, classes)
 		heads = append(heads, learn.SeedHead{Seed: seed, Head: e.classifier.ByFeatures(classes)})
 	}
-	return heads, nil
+	return heads, func(n int) (head.Head, error) {
+		mean, err := learn.Ensemble(features[:n])
+		return e.classifier.ByFeatures(mean), err
+	}, nil
 }
 
-func (x *examiner) measurePseudoLabels() (*evaluate.PseudoLabelMeasures, error) {
-	picks, err := x.picks()
+// rounds measures each round's pseudo labels and what was learned from them; the
+// last one's are those of the run.
+func (e *evaluation) rounds(ctx context.Context, last evaluate.Metrics) ([]evaluate.Round, error) {
+	var rounds []evaluate.Round
+	for i, record := range e.manifest.Rounds {
+		round := evaluate.Round{Round: record.Round, PseudoLabels: last.PseudoLabels}
+		if i == len(e.manifest.Rounds)-1 {
+			round.Learned = last.Learned.Measures
+			return append(rounds, round), nil
+		}
+		place := roundPlace(record.Round)
+		classifier, err := learn.ReadClassifier(e.folder.Join(place + classifierName))
+		if err != nil {
+			return nil, err
+		}
+		if round.PseudoLabels, err = e.measurePseudoLabels(place); err != nil {
+			return nil, err
+		}
+		c, err := e.measure(ctx, classifier.Best(), nil)
+		if err != nil {
+			return nil, err
+		}
+		round.Learned = c.Measures()
+		rounds = append(rounds, round)
+	}
+	return rounds, nil
+}
+
+// measurePseudoLabels measures those below a place, "" or "rounds/1/".
+func (x *examiner) measurePseudoLabels(place string) (*evaluate.PseudoLabelMeasures, error) {
+	picks, dropped, err := x.picksAt(place)
 	if err != nil {
 		return nil, err
 	}
 	measured := make([]evaluate.Pick, len(picks))
 	for i, p := range picks {
-		measured[i] = evaluate.Pick{Row: p.row, Class: p.class, Probability: p.probability}
+		measured[i] = p.measured()
 	}
 	labels := make([]int, len(x.kept.unlabeled))
 	for row, picture := range x.kept.unlabeled {
 		labels[row] = x.truth.Label(picture)
 	}
 	m, err := evaluate.PseudoLabels(measured, labels, x.classNames, evaluate.ConfidenceBins)
+	m.Dropped = dropped
 	return &m, err
 }
 

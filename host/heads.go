@@ -43,20 +43,20 @@ func (r *run) learnHeads(ctx context.Context, l *lessons, classifier learn.Class
 	if err != nil {
 		return classifier, nil, err
 	}
-	if err := os.MkdirAll(r.folder.Join("heads"), 0o755); err != nil {
+	if err := os.MkdirAll(r.folder.Join(l.place+"heads"), 0o755); err != nil {
 		return classifier, nil, fmt.Errorf("making the run's folders: %w", err)
 	}
 	c := &headCourse{run: r, lessons: l, examination: e, classifier: classifier}
 	c.epochs = epochsOf(r.config.Learn, l.shots, len(r.classNames))
 	c.classifier.Method = r.config.Learn.Method
-	seeds := r.config.Learn.Seeds
+	seeds := l.seeds
 	// What trains draws weights, or an order.
 	if c.classifier.Deterministic = l.rows == nil && !c.trains(); c.classifier.Deterministic {
 		r.note("learn: %s draws nothing here: one training stands for all seeds", c.classifier.Method)
 		seeds = seeds[:1]
 	}
 	c.sayPlan(seeds)
-	c.task = r.options.Display.Start("learn", len(seeds)*c.steps(l.of(seeds[0]).Features.Rows), "steps")
+	c.task = r.options.Display.Start("learn", len(seeds)*c.steps(l.pictures()), "steps")
 	defer c.task.End()
 	whole, outputs := c.classifier, []string(nil)
 	for _, seed := range seeds {
@@ -96,7 +96,7 @@ func (c *headCourse) sayPlan(seeds []uint64) {
 	if c.supervision != nil {
 		labels = "true labels"
 	}
-	text := fmt.Sprintf("learn: %s on %d %s, %s", c.classifier.Method, c.lessons.of(seeds[0]).Features.Rows, labels, counted(len(seeds), "seed", "seeds"))
+	text := fmt.Sprintf("learn: %s on %d %s, %s", c.classifier.Method, c.lessons.pictures(), labels, counted(len(seeds), "seed", "seeds"))
 	if c.trains() {
 		text += fmt.Sprintf(" of %d epochs", c.epochs)
 	}
@@ -121,10 +121,11 @@ func (r *run) note(format string, arguments ...any) {
 
 // seed learns one head, or finds it learnt. outputs are the files of it.
 func (c *headCourse) seed(ctx context.Context, seed uint64) (one learn.Classifier, outputs []string, err error) {
-	data, path := c.lessons.of(seed), c.folder.Join(headName(seed))
-	outputs = []string{headName(seed)}
+	name := c.lessons.place + headName(seed)
+	data, path := c.lessons.of(seed), c.folder.Join(name)
+	outputs = []string{name}
 	if c.trains() {
-		outputs = append(outputs, filepath.ToSlash(learn.CurvePath("", seed)))
+		outputs = append(outputs, c.lessons.place+filepath.ToSlash(learn.CurvePath("", seed)))
 	}
 	inputs := c.inputs(seed, data)
 	defer func() {
@@ -153,7 +154,7 @@ func (c *headCourse) seed(ctx context.Context, seed uint64) (one learn.Classifie
 		for i, p := range curve {
 			points[i] = learn.Epoch(p)
 		}
-		if err := learn.WriteCurve(c.folder.Path, seed, points); err != nil {
+		if err := learn.WriteCurve(c.folder.Join(c.lessons.place), seed, points); err != nil {
 			return one, nil, err
 		}
 	}

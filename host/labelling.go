@@ -7,7 +7,6 @@ import (
 	"os"
 
 	"github.com/upl-host/upl-host/graphs/array"
-	"github.com/upl-host/upl-host/host/evaluate"
 	"github.com/upl-host/upl-host/host/folder"
 	"github.com/upl-host/upl-host/host/label"
 	"github.com/upl-host/upl-host/host/learn/head"
@@ -17,10 +16,9 @@ import (
 const (
 	probabilitiesDir = "probabilities"
 	// ensembleModel is the name, beside the models', of the matrix made of theirs.
-	ensembleModel    = "ensemble"
-	textFeaturesDir  = "text_features"
-	ensembleName     = probabilitiesDir + "/" + ensembleModel + ".npy"
-	pseudoLabelsName = "pseudo_labels.csv"
+	ensembleModel   = "ensemble"
+	textFeaturesDir = "text_features"
+	ensembleName    = probabilitiesDir + "/" + ensembleModel + ".npy"
 )
 
 func probabilitiesName(model string) string { return probabilitiesDir + "/" + model + ".npy" }
@@ -71,8 +69,9 @@ func (r *run) classifyWith(ctx context.Context, i int) (_ []string, err error) {
 }
 
 // labelInput is what a policy sees: probabilities, features where they are
-// granted, never labels. Close the matrices when it is done.
-func (r *run) labelInput(p *label.Policy) (in plugins.Input, closeAll func() error, err error) {
+// granted, never labels. learnt is the file of the first model's probabilities
+// where they are others than its zero-shot ones. Close the matrices when it is done.
+func (r *run) labelInput(p *label.Policy, learnt string) (in plugins.Input, closeAll func() error, err error) {
 	in = plugins.Input{
 		ClassNames: r.classNames, Prior: r.prior, Seed: r.config.Seed,
 		Limits: p.Limits(r.config.Label.Limits), Threads: r.config.Run.Threads,
@@ -100,7 +99,11 @@ func (r *run) labelInput(p *label.Policy) (in plugins.Input, closeAll func() err
 		return matrix.Matrix, nil
 	}
 	for i, m := range r.models {
-		matrix, err := open(probabilitiesName(m.Name))
+		name := probabilitiesName(m.Name)
+		if i == 0 && learnt != "" {
+			name = learnt
+		}
+		matrix, err := open(name)
 		if err != nil {
 			return in, nil, err
 		}
@@ -137,77 +140,42 @@ func (r *run) policyInputs(p *label.Policy) func() string {
 
 // combine makes one matrix of the models' probabilities, by the ensemble policy.
 func (r *run) combine(ctx context.Context) (_ []string, err error) {
-	in, closeAll, err := r.labelInput(r.ensemble)
+	in, closeAll, err := r.labelInput(r.ensemble, "")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, closeAll()) }()
+	return []string{ensembleName}, r.combineInto(ctx, ensembleName, in, 0)
+}
+
+// combineInto combines what the ensemble policy sees, after so many rounds, into a file.
+func (r *run) combineInto(ctx context.Context, name string, in plugins.Input, rounds int) error {
 	task := r.options.Display.Start("combine", len(r.kept.unlabeled), "pictures")
 	defer task.End()
-	told, err := r.ensemble.CombineFile(ctx, in, r.folder.Join(ensembleName), task.Set)
-	r.hear(r.ensemble, told)
-	if err != nil {
-		return nil, err
-	}
-	return []string{ensembleName}, nil
+	told, err := r.ensemble.CombineFile(ctx, in, r.folder.Join(name), task.Set)
+	r.hear(r.ensemble, told, rounds)
+	return err
 }
 
-// selectLabels makes pseudo labels, by the selection policy.
+// selectLabels makes pseudo labels, by the selection policy, in as many rounds as
+// label.rounds says.
 func (r *run) selectLabels(ctx context.Context) (_ []string, err error) {
-	in, closeAll, err := r.labelInput(r.selection)
+	rounds, err := r.newRounds()
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, closeAll()) }()
-	ensemble, err := array.Map(r.folder.Join(ensembleName))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, ensemble.Close()) }()
-	in.Ensemble = label.Matrix{Matrix: ensemble.Matrix}
-	task := r.options.Display.Start("select", len(r.kept.unlabeled), "pictures")
-	defer task.End()
-	// Training takes hard labels: others, in.Takes says, are refused to the policy.
-	selected, err := r.selection.Select(ctx, in)
-	r.hear(r.selection, selected.Record)
-	if err != nil {
-		return nil, err
-	}
-	task.Set(len(r.kept.unlabeled))
-	rows := make([]evaluate.PseudoLabel, len(selected.Labels))
-	for i, l := range selected.Labels {
-		rows[i] = evaluate.PseudoLabel{
-			Path: r.data.Pictures[r.kept.unlabeled[l.Row]].ID, Class: r.classNames[l.Class],
-			Weight: l.Weight, Probability: ensemble.Row(l.Row)[l.Class],
-		}
-	}
-	r.warnEmptyClasses(selected.Labels)
-	return []string{pseudoLabelsName}, evaluate.WritePseudoLabels(r.folder.Join(pseudoLabelsName), rows)
+	defer func() { err = errors.Join(err, rounds.close()) }()
+	return rounds.selectAll(ctx)
 }
 
-// warnEmptyClasses reports classes that no picture was picked for; training goes on.
-func (r *run) warnEmptyClasses(labels []plugins.Label) {
-	counts := make([]int, len(r.classNames))
-	for _, l := range labels {
-		counts[l.Class]++
-	}
-	var empty []string
-	for c, n := range counts {
-		if n == 0 {
-			empty = append(empty, r.classNames[c])
-		}
-	}
-	if len(empty) > 0 {
-		r.warn("%d of %d classes have no pseudo label: %s", len(empty), len(counts), shortList(empty))
-	}
-}
-
-// hear records what a policy reported, and shows its lines.
-func (r *run) hear(p *label.Policy, told plugins.Record) {
+// hear records what a policy reported, and shows its lines. before is how many
+// rounds came before its first.
+func (r *run) hear(p *label.Policy, told plugins.Record, before int) {
 	for _, m := range told.Metrics {
-		r.manifest.Metrics = append(r.manifest.Metrics, folder.Metric{Plugin: p.Name, Name: m.Name, Round: m.Round, Value: m.Value})
+		r.manifest.Metrics = append(r.manifest.Metrics, folder.Metric{Plugin: p.Name, Name: m.Name, Round: before + m.Round, Value: m.Value})
 	}
 	for _, line := range told.Log {
+		line.Round += before
 		level := label.Level(line.Level)
 		attributes := []any{"plugin", p.Name, "round", line.Round}
 		if line.Row >= 0 {
@@ -218,39 +186,6 @@ func (r *run) hear(p *label.Policy, told plugins.Record) {
 			r.options.Display.Say("%s", label.Say(p.Name, line))
 		}
 	}
-}
-
-// pick is a pseudo label as indices.
-type pick struct {
-	row, class  int // of the unlabeled pictures, of the classes
-	weight      float32
-	probability float32
-}
-
-// picks reads pseudo_labels.csv back as indices.
-func (r *run) picks() ([]pick, error) {
-	labels, err := evaluate.ReadPseudoLabels(r.folder.Join(pseudoLabelsName))
-	if err != nil {
-		return nil, err
-	}
-	rows := make(map[string]int, len(r.kept.unlabeled))
-	for row, i := range r.kept.unlabeled {
-		rows[r.data.Pictures[i].ID] = row
-	}
-	classes := make(map[string]int, len(r.classNames))
-	for c, name := range r.classNames {
-		classes[name] = c
-	}
-	picks := make([]pick, len(labels))
-	for i, l := range labels {
-		row, known := rows[l.Path]
-		class, knownClass := classes[l.Class]
-		if !known || !knownClass {
-			return nil, fmt.Errorf("%s: %s as %q: no such unlabeled picture or class", r.folder.Join(pseudoLabelsName), l.Path, l.Class)
-		}
-		picks[i] = pick{row: row, class: class, weight: l.Weight, probability: l.Probability}
-	}
-	return picks, nil
 }
 
 func shortList(names []string) string {

@@ -17,6 +17,12 @@ const classifierName = "contexts/classifier.safetensors"
 
 // learn learns by the configured method, of every seed, and writes one classifier.
 func (r *run) learn(ctx context.Context) ([]string, error) {
+	return r.learnAt(ctx, "", r.config.Learn.Seeds)
+}
+
+// learnAt learns from the pseudo labels below a place, "" or "rounds/1/", or from true
+// ones, and writes what it learns there.
+func (r *run) learnAt(ctx context.Context, place string, seeds []uint64) ([]string, error) {
 	zeroShot, err := r.zeroShot()
 	if err != nil {
 		return nil, err
@@ -26,12 +32,13 @@ func (r *run) learn(ctx context.Context) ([]string, error) {
 		ZeroShot: zeroShot, ClassNames: r.classNames, Templates: slices.Concat([]string{}, r.prompting.templates), LogitScale: m.Config.LogitScale,
 		Model: m.Name, ModelHash: m.Hash, Preprocessing: m.Transform.Key(), Software: r.options.Version,
 	}
-	if err := os.MkdirAll(filepath.Dir(r.folder.Join(classifierName)), 0o755); err != nil {
+	path := r.folder.Join(place + classifierName)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("making the run's folders: %w", err)
 	}
-	outputs := []string{classifierName}
+	outputs := []string{place + classifierName}
 	if r.config.Learn.Method != config.MethodZeroShot {
-		lessons, tables, err := r.lessons(ctx)
+		lessons, tables, err := r.lessons(ctx, place, seeds)
 		if err != nil {
 			return nil, err
 		}
@@ -48,7 +55,7 @@ func (r *run) learn(ctx context.Context) ([]string, error) {
 		}
 		outputs = append(append(outputs, tables...), written...)
 	}
-	return outputs, classifier.Write(r.folder.Join(classifierName))
+	return outputs, classifier.Write(path)
 }
 
 // learnPrompts trains a context for every seed, and folds all of them into one matrix.
@@ -61,19 +68,22 @@ func (r *run) learnPrompts(ctx context.Context, l *lessons, classifier learn.Cla
 	if err != nil {
 		return classifier, nil, err
 	}
+	if err := os.MkdirAll(r.folder.Join(l.place+textFeaturesDir), 0o755); err != nil {
+		return classifier, nil, fmt.Errorf("making the run's folders: %w", err)
+	}
 	var outputs []string
 	features := make([]array.Matrix, len(contexts))
 	for i, c := range contexts {
 		if features[i], err = prompts.Features(ctx, c.Vectors); err != nil {
 			return classifier, nil, err
 		}
-		name := seedFeaturesName(c.Seed)
+		name := l.place + seedFeaturesName(c.Seed)
 		if err := array.WriteFile(r.folder.Join(name), features[i].Array()); err != nil {
 			return classifier, nil, err
 		}
 		outputs = append(outputs, name)
 		for _, path := range []string{learn.ContextPath("", c.Seed), learn.CurvePath("", c.Seed)} {
-			outputs = append(outputs, filepath.ToSlash(path))
+			outputs = append(outputs, l.place+filepath.ToSlash(path))
 		}
 	}
 	classifier.Prompts = len(contexts)
@@ -94,15 +104,11 @@ func (r *run) zeroShot() (array.Matrix, error) {
 }
 
 func (r *run) learnContexts(ctx context.Context, prompts *learn.ClassPrompts, l *lessons) ([]learn.Context, error) {
-	settings, display := r.settings(prompts, l.shots), r.options.Display
-	pictures := l.Features.Rows
-	if l.rows != nil {
-		pictures = len(l.rows[settings.Seeds[0]])
-	}
-	task := display.Start("learn", learn.NewPlan(settings, pictures).Steps(), "steps")
+	settings, display := r.settings(prompts, l), r.options.Display
+	task := display.Start("learn", learn.NewPlan(settings, l.pictures()).Steps(), "steps")
 	defer task.End()
 	return learn.Run(ctx, learn.Job{
-		Folder: r.folder.Path, Prompt: prompts.Prompt, Gradienter: prompts, Initial: prompts.Initial(),
+		Folder: r.folder.Join(l.place), Prompt: prompts.Prompt, Gradienter: prompts, Initial: prompts.Initial(),
 		Data: l.Data, Rows: l.rows, Settings: settings, Software: r.options.Version,
 		Events: learn.Events{
 			OnPlan: func(p learn.Plan) {
@@ -119,22 +125,26 @@ func (r *run) learnContexts(ctx context.Context, prompts *learn.ClassPrompts, l 
 	})
 }
 
-func (r *run) settings(prompts *learn.ClassPrompts, shots int) learn.Settings {
+func (r *run) settings(prompts *learn.ClassPrompts, l *lessons) learn.Settings {
 	c := r.config.Learn
 	settings := learn.DefaultSettings()
-	settings.Seeds = c.Seeds
-	settings.Epochs, settings.BatchSize = epochsOf(c, shots, len(r.classNames)), c.BatchSize
+	settings.Seeds = l.seeds
+	settings.Epochs, settings.BatchSize = epochsOf(c, l.shots, len(r.classNames)), c.BatchSize
 	settings.LearningRate, settings.Momentum, settings.WeightDecay = c.LearningRate, c.Momentum, c.WeightDecay
 	settings.WarmupEpochs, settings.WarmupRate = c.WarmupEpochs, c.WarmupLearningRate
 	settings.CheckpointEvery = saveEvery
 	if settings.Together = c.Together; c.Together == 0 {
-		settings.Together = prompts.Together(len(c.Seeds))
+		settings.Together = prompts.Together(len(l.seeds))
 	}
 	return settings
 }
 
-// classPrompts are the class names around the contexts that are to be learnt.
+// classPrompts are the class names around the contexts that are to be learnt: made
+// once, whatever the number of rounds.
 func (r *run) classPrompts(ctx context.Context) (*learn.ClassPrompts, error) {
+	if r.prompts != nil {
+		return r.prompts, nil
+	}
 	b, err := r.model(0)
 	if err != nil {
 		return nil, err
@@ -153,5 +163,6 @@ func (r *run) classPrompts(ctx context.Context) (*learn.ClassPrompts, error) {
 	}
 	// Files of the run know the model by the name that the run gives it.
 	prompts.Prompt.Model = b.Name
+	r.prompts = prompts
 	return prompts, nil
 }

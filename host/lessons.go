@@ -18,6 +18,9 @@ const shotsName = "shots.csv"
 // lessons are the pictures that a run learns from, and their targets.
 type lessons struct {
 	learn.Data
+	// place is where what is learnt of them is written: "" or "rounds/1/".
+	place string
+	seeds []uint64
 	// rows are, by seed, those of Data that it learns from, as many for each; nil: all
 	// of them for all seeds.
 	rows map[uint64][]int
@@ -33,32 +36,46 @@ func (l *lessons) of(seed uint64) learn.Data {
 	return l.Data
 }
 
-// lessons gathers what there is to learn from, and the tables that it wrote of it.
-func (r *run) lessons(ctx context.Context) (*lessons, []string, error) {
-	if r.supervision == nil {
-		l, err := r.pseudoLessons(ctx)
-		return l, nil, err
+// pictures are how many each seed learns from.
+func (l *lessons) pictures() int {
+	if l.rows != nil {
+		return len(l.rows[l.seeds[0]])
 	}
-	l, err := r.trueLessons(ctx)
-	return l, []string{shotsName}, err
+	return l.Features.Rows
+}
+
+// lessons gathers what there is to learn from, and the tables that it wrote of it: the
+// pseudo labels below a place, or true labels.
+func (r *run) lessons(ctx context.Context, place string, seeds []uint64) (l *lessons, tables []string, err error) {
+	if r.supervision == nil {
+		l, err = r.pseudoLessons(ctx, place)
+	} else {
+		l, err = r.trueLessons(ctx, seeds)
+		tables = []string{shotsName}
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	l.place, l.seeds = place, seeds
+	return l, tables, nil
 }
 
 // pseudoLessons are the picked pictures.
-func (r *run) pseudoLessons(ctx context.Context) (*lessons, error) {
-	picks, err := r.picks()
+func (r *run) pseudoLessons(ctx context.Context, place string) (*lessons, error) {
+	picks, _, err := r.picksAt(place)
 	if err != nil {
 		return nil, err
 	}
-	pictures, classes, weights := make([]int, len(picks)), make([]int, len(picks)), make([]float32, len(picks))
+	pictures, classes, labels := make([]int, len(picks)), make([]int, len(picks)), make([]learn.Label, len(picks))
 	for i, p := range picks {
-		pictures[i], classes[i], weights[i] = r.kept.unlabeled[p.row], p.class, p.weight
+		pictures[i], classes[i], labels[i] = r.kept.unlabeled[p.row], p.class, p.label()
 	}
-	data, err := r.taught(ctx, pictures, classes, weights)
+	data, err := r.taught(ctx, pictures, labels)
 	return &lessons{Data: data, shots: slices.Max(append(r.perClass(classes), 0))}, err
 }
 
 // trueLessons are K pictures of each class, drawn by each seed, with their true labels.
-func (r *run) trueLessons(ctx context.Context) (*lessons, error) {
+func (r *run) trueLessons(ctx context.Context, seeds []uint64) (*lessons, error) {
 	kept, k := *r.data, r.config.Learn.Shots
 	kept.Unlabeled = r.kept.unlabeled // of those that can be decoded
 	all, err := r.supervision.Shots(&kept, 0, 0)
@@ -67,7 +84,7 @@ func (r *run) trueLessons(ctx context.Context) (*lessons, error) {
 	}
 	drawn := map[uint64][]int{}
 	var pictures []int
-	for _, seed := range r.config.Learn.Seeds {
+	for _, seed := range seeds {
 		if drawn[seed], err = r.supervision.Shots(&kept, k, seed); err != nil {
 			return nil, err
 		}
@@ -77,7 +94,11 @@ func (r *run) trueLessons(ctx context.Context) (*lessons, error) {
 	pictures = slices.Compact(pictures)
 	counts := r.perClass(r.trueClasses(all))
 	r.warnFewShots(k, counts)
-	data, err := r.taught(ctx, pictures, r.trueClasses(pictures), nil)
+	labels := make([]learn.Label, len(pictures))
+	for i, class := range r.trueClasses(pictures) {
+		labels[i] = learn.Label{Class: class, Weight: 1}
+	}
+	data, err := r.taught(ctx, pictures, labels)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +106,7 @@ func (r *run) trueLessons(ctx context.Context) (*lessons, error) {
 	if k == 0 {
 		l.shots = slices.Max(counts)
 	}
-	if len(drawn[r.config.Learn.Seeds[0]]) < len(all) { // else there is nothing to draw
+	if len(drawn[seeds[0]]) < len(all) { // else there is nothing to draw
 		l.rows = map[uint64][]int{}
 		for seed, shots := range drawn {
 			for _, picture := range shots {
@@ -154,8 +175,8 @@ func (r *run) writeShots(pictures []int, drawn map[uint64][]int) error {
 }
 
 // taught are the features of pictures, of their views where there are several, and the
-// targets of their classes; weights nil: 1 each.
-func (r *run) taught(ctx context.Context, pictures, classes []int, weights []float32) (data learn.Data, err error) {
+// targets of their labels.
+func (r *run) taught(ctx context.Context, pictures []int, labels []learn.Label) (data learn.Data, err error) {
 	if data.Features, err = r.featuresOf(pictures); err != nil {
 		return learn.Data{}, err
 	}
@@ -164,7 +185,7 @@ func (r *run) taught(ctx context.Context, pictures, classes []int, weights []flo
 			return learn.Data{}, err
 		}
 	}
-	data.Targets, err = learn.Targets(classes, weights, len(r.classNames))
+	data.Targets, data.Sets, err = learn.Targets(labels, len(r.classNames))
 	return data, err
 }
 

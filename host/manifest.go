@@ -25,18 +25,20 @@ type Manifest struct {
 	Started  time.Time `json:"started"`
 	Finished time.Time `json:"finished,omitzero"`
 	// Configuration is the hash of all that determines the results.
-	Configuration string          `json:"configuration"`
-	Seed          uint64          `json:"seed"`
-	Seeds         []uint64        `json:"seeds,omitempty"`
-	Software      Software        `json:"software"`
-	Machine       Machine         `json:"machine"`
-	Models        []ModelRecord   `json:"models"`
-	Dataset       DatasetRecord   `json:"dataset"`
-	Plugins       []PluginRecord  `json:"plugins"`
-	Stages        []StageRecord   `json:"stages"`
-	PeakMemory    int64           `json:"peak_memory_bytes"`
-	Metrics       []folder.Metric `json:"plugin_metrics,omitempty"`
-	Warnings      []string        `json:"warnings,omitempty"`
+	Configuration string         `json:"configuration"`
+	Seed          uint64         `json:"seed"`
+	Seeds         []uint64       `json:"seeds,omitempty"`
+	Software      Software       `json:"software"`
+	Machine       Machine        `json:"machine"`
+	Models        []ModelRecord  `json:"models"`
+	Dataset       DatasetRecord  `json:"dataset"`
+	Plugins       []PluginRecord `json:"plugins"`
+	// Rounds of selecting, where there are several.
+	Rounds     []Round         `json:"rounds,omitempty"`
+	Stages     []StageRecord   `json:"stages"`
+	PeakMemory int64           `json:"peak_memory_bytes"`
+	Metrics    []folder.Metric `json:"plugin_metrics,omitempty"`
+	Warnings   []string        `json:"warnings,omitempty"`
 }
 
 // Software says what ran.

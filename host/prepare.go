@@ -207,6 +207,9 @@ func (p *plan) describeModels() error {
 		p.models = append(p.models, d)
 	}
 	learn := p.config.Learn
+	if err := checkRounds(p.config); err != nil {
+		return err
+	}
 	if !learnsPrompts(learn) {
 		return nil
 	}
@@ -220,6 +223,18 @@ func (p *plan) describeModels() error {
 	}
 	if _, err := first.Prompts(p.prompting.spoken, length, learn.ClassTokenPosition, learn.ClassSpecific); err != nil {
 		return &UsageError{Err: err}
+	}
+	return nil
+}
+
+// checkRounds finds rounds in which nothing would be learnt from pseudo labels.
+func checkRounds(c *config.Config) error {
+	switch rounds := c.Label.Rounds; {
+	case rounds <= 1:
+	case c.Learn.Method == config.MethodZeroShot:
+		return &UsageError{Err: fmt.Errorf("label.rounds: %d rounds learn in between, and learn.method is %s: set it to another, such as prompt, or label.rounds to 1", rounds, c.Learn.Method)}
+	case c.Learn.Labels == config.LabelsTrue:
+		return &UsageError{Err: fmt.Errorf("label.rounds: %d rounds learn from pseudo labels in between, and learn.labels is true: set it to pseudo, or label.rounds to 1", rounds)}
 	}
 	return nil
 }
@@ -321,6 +336,9 @@ func Describe(ctx context.Context, c *config.Config, options Options) (_ string,
 	line("lock        %s", lock)
 	line("ensemble    %s; %s", p.ensemble, trust(p.ensemble, lock))
 	line("selection   %s; %s", p.selection, trust(p.selection, lock))
+	if rounds := c.Label.Rounds; rounds > 1 {
+		line("rounds      %d, each of which but the last learns %s", rounds, counted(min(c.Label.RoundSeeds, len(c.Learn.Seeds)), "prompt", "prompts"))
+	}
 	for _, note := range p.notes() {
 		line("warning     %s", note)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/upl-host/upl-host/host/config"
 	"github.com/upl-host/upl-host/host/folder"
 	"github.com/upl-host/upl-host/host/label"
+	"github.com/upl-host/upl-host/host/learn"
 	"github.com/upl-host/upl-host/host/progress"
 	"github.com/upl-host/upl-host/plugins"
 )
@@ -113,7 +114,9 @@ type run struct {
 
 	towers *towers
 	kept   pictures
-	chain  string // hash of everything that the finished stages put out
+	// prompts are those that are learnt: see classPrompts.
+	prompts *learn.ClassPrompts
+	chain   string // hash of everything that the finished stages put out
 }
 
 // A stage reads files and writes files. Its inputs are what the stages before it
@@ -172,6 +175,11 @@ func (r *run) do(ctx context.Context, s stage) error {
 	}
 	if s.name == "encode" {
 		if err := r.readKept(); err != nil {
+			return err
+		}
+	}
+	if s.name == "select" {
+		if err := r.readRounds(); err != nil {
 			return err
 		}
 	}

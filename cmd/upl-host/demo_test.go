@@ -68,6 +68,8 @@ func TestDemo(t *testing.T) {
 			}
 			r.checkTest(t, test.models[0])
 			r.checkAccuracies(t, test.target, test.models[0], test.expected)
+			r.checkModels(t, test.models)
+			r.checkFigures(t, test.models, test.expected != "")
 		})
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/upl-host/upl-host/host/arrays"
 	"github.com/upl-host/upl-host/host/config"
 	"github.com/upl-host/upl-host/host/dataset"
+	"github.com/upl-host/upl-host/host/figures"
 	"github.com/upl-host/upl-host/host/folder"
 	"github.com/upl-host/upl-host/plugins"
 	"github.com/upl-host/upl-host/plugins/conformance"
@@ -60,7 +61,7 @@ func exitCode(err error) int {
 		errors.Is(err, safetensors.ErrFormat), errors.Is(err, savedmodel.ErrFormat),
 		errors.Is(err, preprocess.ErrCorrupt), errors.Is(err, preprocess.ErrNotPicture):
 		return exitIntegrity
-	case is[*usageError](err), is[*host.UsageError](err), is[*arrays.Error](err), is[*config.Error](err), is[*dataset.Error](err),
+	case is[*usageError](err), is[*host.UsageError](err), is[*arrays.Error](err), is[*config.Error](err), is[*dataset.Error](err), is[*figures.OptionError](err),
 		is[*folder.LockedError](err), is[*plugins.NotFoundError](err), is[*plugins.PathError](err), is[*plugins.AmbiguousError](err), is[*plugins.ParameterError](err), is[*plugins.GrantError](err),
 		is[*oci.ReferenceError](err), is[*oci.NotFoundError](err), is[*oci.ExistsError](err), is[*scaffold.NameError](err), is[*scaffold.LanguageError](err), is[*scaffold.ExistsError](err),
 		is[*graphs.NoDeviceError](err), is[*graphs.PrecisionError](err), errors.Is(err, graphs.ErrConfig), errors.Is(err, graphs.ErrContract), errors.Is(err, savedmodel.ErrExists):

@@ -19,6 +19,7 @@ import (
 	"github.com/upl-host/upl-host/host/config"
 	"github.com/upl-host/upl-host/host/dataset"
 	"github.com/upl-host/upl-host/host/encode"
+	"github.com/upl-host/upl-host/host/figures"
 	"github.com/upl-host/upl-host/host/folder"
 	"github.com/upl-host/upl-host/plugins"
 	"github.com/upl-host/upl-host/plugins/conformance"
@@ -38,6 +39,7 @@ func TestExitCode(t *testing.T) {
 		{&host.UsageError{Err: &host.OtherConfigurationError{}}, 2},
 		{&config.Error{}, 2},
 		{&dataset.Error{}, 2},
+		{&figures.OptionError{Err: errors.New("x")}, 2},
 		{&folder.LockedError{}, 2},
 		{&plugins.NotFoundError{}, 2},
 		{&plugins.AmbiguousError{}, 2},

@@ -27,8 +27,10 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	code := m.Run()
-	if dir := exported.dir; dir != "" {
-		os.RemoveAll(dir)
+	for _, dir := range []string{exported.dir, guest.dir} {
+		if dir != "" {
+			os.RemoveAll(dir)
+		}
 	}
 	os.Exit(code)
 }

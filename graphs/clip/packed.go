@@ -28,7 +28,7 @@ type TextTower struct {
 // rows and its own blocks: the rows are S prefixes and then S times G blocks.
 //
 //	in   context [S, L, W], ids [R], positions [R], owners [S*G, B], ends [S*C],
-//	     features [S, N, D], targets [S, N, C], scale
+//	     features [S, N, D], targets [S, N, C], sets [S, N], scale
 //	out  class_features [S, C, D], L2-normalised; loss [S], logits [S, N, C];
 //	     upstream [S, C, D], dloss/dclass_features; gradient [S, L, W]
 //
@@ -61,6 +61,7 @@ func (g *graph) packedGradient() savedmodel.Signature {
 		"ends":      g.placeholder("ends", tf.Int32, -1),
 		"features":  g.placeholder("features", tf.Float, -1, -1, embedding),
 		"targets":   g.placeholder("targets", tf.Float, -1, -1, -1),
+		"sets":      g.placeholder("sets", tf.Float, -1, -1),
 		"scale":     g.placeholder("scale", tf.Float),
 	}
 	t := packedTower{graph: g, packing: g.packing(in)}
@@ -101,14 +102,26 @@ func (g *graph) perSeed(x, seeds tf.Output) tf.Output {
 }
 
 // batchedCrossEntropy is crossEntropy seed by seed: loss [S], logits [S, N, C].
+//
+// Where sets is 1 a row's targets are those of a candidate set S, weight w: w/|S| in
+// its classes. Its loss is -w log sum_S p, the classifier-consistent one of
+// partial labels (Feng et al. 2020, arXiv 2007.08929). With r the log softmax over
+// the classes of S alone, log p_c - r_c is log sum_S p for each c of S: so the
+// loss is -sum_c targets (log p - r), which neither overflows nor vanishes.
 func (g *graph) batchedCrossEntropy(classes tf.Output, in tensors) (loss, logits tf.Output) {
 	products := op.BatchMatMulV2(g.at("products"), in["features"], classes, op.BatchMatMulV2AdjY(true))
 	logits = g.mul(products, in["scale"])
 	// TensorFlow's gradient of LogSoftmax is that of a matrix, whatever it gets.
-	shape := op.Shape(g.at("shape"), logits)
-	likelihood := op.LogSoftmax(g.at("log_softmax"), op.Reshape(g.at("matrix"), logits, g.stack(g.constant(int32(-1)), g.size(logits, 2))))
-	likelihood = g.mul(in["targets"], op.Reshape(g.at("per_seed"), likelihood, shape))
-	each := op.Sum(g.at("sum"), likelihood, g.constant([]int32{2}))
+	matrix := g.stack(g.constant(int32(-1)), g.size(logits, 2))
+	rows := op.Reshape(g.at("matrix"), logits, matrix)
+	targets := op.Reshape(g.at("targets"), in["targets"], matrix)
+	sets := g.reshape(in["sets"], -1, 1)
+	outside := op.Cast(g.at("cast"), op.LessEqual(g.at("outside"), targets, g.constant(float32(0))), tf.Float)
+	inside := g.add(rows, g.scaled(g.mul(outside, sets), masked))
+	likelihood := op.LogSoftmax(g.at("log_softmax"), rows)
+	within := g.mul(op.LogSoftmax(g.at("log_softmax_of_sets"), inside), sets)
+	each := op.Sum(g.at("sum"), g.mul(targets, op.Sub(g.at("sub"), likelihood, within)), g.constant([]int32{1}))
+	each = op.Reshape(g.at("per_seed"), each, op.Shape(g.at("shape"), in["sets"]))
 	return op.Neg(g.at("neg"), op.Mean(g.at("mean"), each, g.constant([]int32{1}))), logits
 }
 

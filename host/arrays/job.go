@@ -115,7 +115,7 @@ func (j *Job) Select(ctx context.Context) (report *Report, err error) {
 	if err := report.measure(selected, labels, d.input.ClassNames); err != nil {
 		return report, err
 	}
-	return report, writeSelection(j.Output, selected, d.classes)
+	return report, WriteSelection(j.Output, selected, d.classes)
 }
 
 // makeEnsemble gives d the matrix that a selection chooses from.

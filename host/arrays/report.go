@@ -76,15 +76,7 @@ type Selected struct {
 	Drops      int `json:"drops"`
 	// Labels measures hard labels, and the first class of soft ones.
 	Labels evaluate.PseudoLabelMeasures `json:"labels"`
-	Sets   *Sets                        `json:"candidate_sets,omitempty"`
-}
-
-// Sets measures candidate sets.
-type Sets struct {
-	MeanSize float64 `json:"mean_size"`
-	// Coverage is the share of sets, of rows with a label, that hold the label;
-	// nil without labels.
-	Coverage *float64 `json:"coverage,omitempty"`
+	Sets   *evaluate.SetMeasures        `json:"candidate_sets,omitempty"`
 }
 
 func newReport(d *data, output string) *Report {
@@ -144,9 +136,17 @@ func (r *Report) measure(s plugins.Selection, labels []int, classNames []string)
 	if err != nil {
 		return fmt.Errorf("evaluating: %w", err)
 	}
+	sets := make([]evaluate.Pick, len(s.Candidates))
+	for i, c := range s.Candidates {
+		sets[i] = evaluate.Pick{Row: c.Row, Class: c.Classes[0], Set: c.Classes}
+	}
+	ofSets, err := evaluate.PseudoLabels(sets, labels, classNames, 0)
+	if err != nil {
+		return fmt.Errorf("evaluating: %w", err)
+	}
 	r.Selected = &Selected{
 		Hard: len(s.Labels), Soft: len(s.Soft), Candidates: len(s.Candidates), Drops: len(s.Drops),
-		Labels: measures, Sets: measureSets(s.Candidates, labels),
+		Labels: measures, Sets: ofSets.Sets,
 	}
 	switch n := len(measures.EmptyClasses); {
 	case s.Empty():
@@ -166,29 +166,4 @@ func first(p []sdk.Candidate) int {
 		}
 	}
 	return int(best.Class)
-}
-
-func measureSets(sets []plugins.CandidateSet, labels []int) *Sets {
-	if len(sets) == 0 {
-		return nil
-	}
-	size, labelled, covered := 0, 0, 0
-	for _, s := range sets {
-		size += len(s.Classes)
-		if labels[s.Row] < 0 {
-			continue
-		}
-		labelled++
-		for _, c := range s.Classes {
-			if c == labels[s.Row] {
-				covered++
-			}
-		}
-	}
-	m := &Sets{MeanSize: float64(size) / float64(len(sets))}
-	if labelled > 0 {
-		share := float64(covered) / float64(labelled)
-		m.Coverage = &share
-	}
-	return m
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/upl-host/upl-host/plugins"
 )
 
-// writeSelection writes a selection, whole or not at all.
-func writeSelection(path string, s plugins.Selection, classes int) error {
+// WriteSelection writes a selection as a .npz or .csv file, whole or not at all.
+func WriteSelection(path string, s plugins.Selection, classes int) error {
 	if strings.EqualFold(filepath.Ext(path), ".npz") {
 		return array.WriteArchive(path, archive(s, classes))
 	}

@@ -135,6 +135,13 @@ type Label struct {
 	Ensemble Policy `yaml:"ensemble" default:"{plugin: mean}"`
 	// Which pictures get which pseudo labels.
 	Selection Policy `yaml:"selection" default:"{plugin: top-k}"`
+	// How often pictures are selected: after each round but the last, prompts are
+	// learned from its pseudo labels, and the next one selects by the probabilities
+	// that the first model then gives; the other models' stay.
+	Rounds int `yaml:"rounds" default:"1" range:"[1,100]" source:"GRIP, Menghini et al. 2023" example:"10"`
+	// Prompts learned in each round before the last: the first so many of
+	// learn.seeds. The last round learns all of them.
+	RoundSeeds int `yaml:"round_seeds" default:"1" range:"[1,1000]" example:"4"`
 	// How frequent the classes are, for plugins that can use it: a number for each
 	// class in their order, or the path of a file, .npy with as many numbers, or .csv
 	// with a class name and a number a line. Counts will do: only the shares matter.

@@ -36,6 +36,8 @@ type Measures struct {
 	// MeanPredictionEntropy is the entropy of the mean prediction, in nats:
 	// log C where all classes are predicted alike, 0 where only one is.
 	MeanPredictionEntropy *float64 `json:"mean_prediction_entropy,omitempty"`
+	// Coverage is the share of classes that some picture is predicted as.
+	Coverage *float64 `json:"coverage,omitempty"`
 
 	PerClass []ClassMeasures `json:"per_class"`
 }
@@ -200,6 +202,7 @@ func (c *Classification) Measures() Measures {
 	if c.rows > 0 {
 		m.MeanConfidence = ratio(c.confidence, c.rows)
 		m.MeanPredictionEntropy = pointer(entropyOfMean(c.prediction, c.rows))
+		m.Coverage = coverage(c.predicted)
 	}
 	if c.labelled > 0 {
 		m.Top5 = ratio(float64(c.top5), c.labelled)
@@ -270,18 +273,6 @@ func Classify(probabilities array.Matrix, labels []int, classes []string) (Measu
 		}
 	}
 	return c.Measures(), nil
-}
-
-// Coverage returns the share of classes that some picture is predicted as; NaN
-// without classes.
-func (m Measures) Coverage() float64 {
-	covered := 0
-	for _, class := range m.PerClass {
-		if class.Predicted > 0 {
-			covered++
-		}
-	}
-	return float64(covered) / float64(len(m.PerClass))
 }
 
 func entropyOfMean(sum []float64, rows int) float64 {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -119,7 +120,7 @@ func TestMeasuresDoNotDependOnOrder(t *testing.T) {
 			t.Fatal(diff)
 		}
 		third, _ := evaluate.Classify(known.p, known.labels, names(d.p.Cols))
-		labelFree := cmpopts.IgnoreFields(evaluate.Measures{}, "MeanConfidence", "MeanPredictionEntropy")
+		labelFree := cmpopts.IgnoreFields(evaluate.Measures{}, "MeanConfidence", "MeanPredictionEntropy", "Coverage")
 		predicted := cmpopts.IgnoreFields(evaluate.ClassMeasures{}, "Predicted")
 		if diff := cmp.Diff(first, third, near, labelFree, predicted); diff != "" {
 			t.Fatal(diff)
@@ -396,5 +397,38 @@ func TestTableFaults(t *testing.T) {
 				t.Errorf("error %v, want line %d and %q", err, test.line, test.want)
 			}
 		})
+	}
+}
+
+// A candidate set is right where it holds the label; its classes are none of those
+// without a pseudo label.
+func TestPseudoLabelSets(t *testing.T) {
+	picks := []evaluate.Pick{
+		{Row: 0, Class: 0, Set: []int{0, 2}}, // right, though not by its first class
+		{Row: 1, Class: 1, Set: []int{1, 2, 3}},
+		{Row: 2, Class: 1, Soft: true},
+		{Row: 3, Class: 0, Set: []int{0}}, // no label
+	}
+	m, err := evaluate.PseudoLabels(picks, []int{2, 0, 1, -1}, []string{"a", "b", "c", "d", "e"}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Count != 4 || m.Soft != 1 || *m.Accuracy != 2.0/3 || *m.Recall != 2.0/3 {
+		t.Errorf("%+v", m)
+	}
+	if s := m.Sets; s.Count != 3 || s.MeanSize != 2 || *s.Coverage != 0.5 {
+		t.Errorf("%+v", s)
+	}
+	if !slices.Equal(m.EmptyClasses, []string{"e"}) || m.PerClass[0].Count != 2 || *m.PerClass[0].Correct != 1 {
+		t.Errorf("%+v", m)
+	}
+	if m, err := evaluate.PseudoLabels(picks[3:], []int{2, 0, 1, -1}, []string{"a"}, 0); err != nil || m.Sets.Coverage != nil {
+		t.Errorf("without labels: %+v, %v", m.Sets, err)
+	}
+	for _, wrong := range [][]int{{0, 5}, {-1}} {
+		picks := []evaluate.Pick{{Set: wrong}}
+		if _, err := evaluate.PseudoLabels(picks, []int{0}, []string{"a", "b"}, 0); err == nil {
+			t.Errorf("candidates %v of two classes were taken", wrong)
+		}
 	}
 }

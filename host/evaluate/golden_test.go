@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/host/evaluate"
 )
@@ -240,26 +242,20 @@ func checkPseudoLabels(t *testing.T, g golden, c goldenCase) {
 		t.Errorf("empty classes = %v, want %d", m.EmptyClasses, want)
 	}
 	near(t, "accuracy", m.Accuracy, g.floats(c, "precision_all")[0])
-	labelled := make([]int, p.Cols)
-	for _, label := range labels {
-		if label >= 0 {
-			labelled[label]++
-		}
-	}
 	counts, precision, recall := g.ints(c, "count"), g.floats(c, "precision"), g.floats(c, "recall")
 	for i, class := range m.PerClass {
 		if class.Count != counts[i] {
 			t.Errorf("class %d has %d, want %d", i, class.Count, counts[i])
 		}
-		near(t, "precision of a class", ratioOf(float64(*class.Correct), class.Known()), precision[i])
-		near(t, "recall of a class", ratioOf(float64(*class.Correct), labelled[i]), recall[i])
+		near(t, "precision of a class", class.Precision, precision[i])
+		near(t, "recall of a class", class.Recall, recall[i])
 	}
 	binCounts, binPrecision := g.ints(c, "bin_count"), g.floats(c, "bin_precision")
 	for i, bin := range m.ByConfidence {
 		if bin.Known() != binCounts[i] {
 			t.Errorf("bin %d holds %d, want %d", i, bin.Known(), binCounts[i])
 		}
-		near(t, "precision of a bin", ratioOf(float64(*bin.Correct), bin.Known()), binPrecision[i])
+		near(t, "precision of a bin", bin.Precision, binPrecision[i])
 	}
 }
 
@@ -274,7 +270,7 @@ func checkUnlabelled(t *testing.T, g golden, c goldenCase) {
 	if m.Top1 != nil || m.PerClass[0].Count != nil {
 		t.Error("measures that need labels are there without them")
 	}
-	entropy, coverage := result.MeanEntropy(), m.Coverage()
+	entropy := result.MeanEntropy()
 	models := make([][]int, g.input(c.Inputs, "probabilities").Shape[0])
 	for k := range models {
 		models[k] = predictions(g.probabilities(c.Inputs, k))
@@ -283,8 +279,9 @@ func checkUnlabelled(t *testing.T, g golden, c goldenCase) {
 	near(t, "mean_confidence", m.MeanConfidence, g.floats(c, "mean_confidence")[0])
 	near(t, "entropy_of_mean", m.MeanPredictionEntropy, g.floats(c, "entropy_of_mean")[0])
 	near(t, "mean_entropy", &entropy, g.floats(c, "mean_entropy")[0])
-	near(t, "coverage", &coverage, g.floats(c, "coverage")[0])
+	near(t, "coverage", m.Coverage, g.floats(c, "coverage")[0])
 	near(t, "disagreement", &disagreement, g.floats(c, "disagreement")[0])
+	checkTally(t, p, m, g.labels(c.Inputs, ""))
 }
 
 func predictions(p array.Matrix) []int {
@@ -313,4 +310,61 @@ func checkMcNemar(t *testing.T, g golden, c goldenCase) {
 	}
 	p := comparison.McNemar()
 	near(t, "p", &p, g.floats(c, "p")[0])
+}
+
+// checkTally holds the tally of the unlabeled pictures to the measures that the
+// reference values are for, without labels and with some.
+func checkTally(t *testing.T, p array.Matrix, unlabelled evaluate.Measures, labels []int) {
+	t.Helper()
+	without, with := evaluate.NewTally("m", names(p.Cols)), evaluate.NewTally("m", names(p.Cols))
+	picks := make([]evaluate.Pick, p.Rows)
+	confident := 0
+	for i := range p.Rows {
+		if i%7 == 0 {
+			labels[i] = -1
+		}
+		for tally, label := range map[*evaluate.Tally]int{without: -1, with: labels[i]} {
+			y, err := tally.Add(p.Row(i), label)
+			if err != nil || y != evaluate.Argmax(p.Row(i)) {
+				t.Fatalf("picture %d is predicted as %d, error %v", i, y, err)
+			}
+			picks[i] = evaluate.Pick{Row: i, Class: y, Probability: p.Row(i)[y]}
+		}
+		if picks[i].Probability > evaluate.Confident {
+			confident++
+		}
+	}
+	got := without.Measures()
+	if got.Top1 != nil || got.MeanPerClassRecall != nil {
+		t.Error("a tally without labels has measures that need them")
+	}
+	for what, pair := range map[string][2]*float64{
+		"mean confidence": {got.MeanConfidence, unlabelled.MeanConfidence}, "coverage": {got.Coverage, unlabelled.Coverage},
+		"entropy of the mean": {got.MeanPredictionEntropy, unlabelled.MeanPredictionEntropy},
+	} {
+		if diff := cmp.Diff(pair[1], pair[0]); diff != "" {
+			t.Errorf("%s of a tally: %s", what, diff)
+		}
+	}
+	want, err := evaluate.Classify(p, labels, names(p.Cols))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := evaluate.PseudoLabels(picks, labels, names(p.Cols), evaluate.ConfidenceBins)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got = with.Measures()
+	if diff := cmp.Diff([]any{want.Top1, want.MeanPerClassRecall, all.ByConfidence}, []any{got.Top1, got.MeanPerClassRecall, got.ByConfidence}); diff != "" {
+		t.Errorf("a tally with labels: %s", diff)
+	}
+	for i, class := range with.Classes() {
+		if *class.Correct != *want.PerClass[i].Correct || *class.Pictures != *want.PerClass[i].Count || class.Predicted != want.PerClass[i].Predicted {
+			t.Errorf("class %d of a tally is %+v, want %+v", i, class, want.PerClass[i])
+		}
+		confident -= class.Confident
+	}
+	if confident != 0 {
+		t.Errorf("the classes hold %d confident pictures too few", confident)
+	}
 }

@@ -17,8 +17,23 @@ type Metrics struct {
 	ZeroShot Measures `json:"zero_shot"`
 	// Learned is absent where nothing was learnt.
 	Learned *Learned `json:"learned,omitempty"`
+	// Unlabeled are the zero-shot predictions of the pictures learned from;
+	// absent in files of before they were measured.
+	Unlabeled *Unlabeled `json:"unlabeled,omitempty"`
 	// PseudoLabels is absent where none were made.
 	PseudoLabels *PseudoLabelMeasures `json:"pseudo_labels,omitempty"`
+	// Rounds are those of a run that selected several times; the last is what
+	// Learned and PseudoLabels are of.
+	Rounds []Round `json:"rounds,omitempty"`
+}
+
+// Round is one of selecting and learning.
+type Round struct {
+	Round        int                  `json:"round"` // from 1
+	PseudoLabels *PseudoLabelMeasures `json:"pseudo_labels"`
+	// Learned are the measures of the ensemble of the prompts that were learned from
+	// them, on the test pictures.
+	Learned Measures `json:"learned"`
 }
 
 // Pictures counts those of a run.
@@ -43,6 +58,8 @@ type Learned struct {
 	// deviation (n - 1) of the seeds' accuracies; the deviation needs two.
 	SeedsMean      *float64 `json:"seeds_mean,omitempty"`
 	SeedsDeviation *float64 `json:"seeds_deviation,omitempty"`
+	// Ensembles are those of the first n seeds, n from 1 on.
+	Ensembles []Ensemble `json:"ensembles,omitempty"`
 }
 
 // Noun is what a seed learns.
@@ -62,6 +79,12 @@ func (l *Learned) Noun() string {
 type Seed struct {
 	Seed uint64   `json:"seed"`
 	Top1 *float64 `json:"top1,omitempty"`
+}
+
+// Ensemble is that of the first so many prompts.
+type Ensemble struct {
+	Prompts int      `json:"prompts"`
+	Top1    *float64 `json:"top1,omitempty"`
 }
 
 // NewLearned puts the seeds' mean and deviation beside the ensemble's measures.

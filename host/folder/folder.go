@@ -40,7 +40,7 @@ const (
 
 // pending is the name of a file of a run that is not whole yet, as renameio
 // gives it: the file's own between a dot and a random number.
-var pending = regexp.MustCompile(`^\..+\.(csv|html|json|npy|safetensors|svg|yaml)[0-9]+$`)
+var pending = regexp.MustCompile(`^\..+\.(csv|html|json|npy|npz|pdf|png|safetensors|svg|yaml)[0-9]+$`)
 
 // Open makes the folder where it is missing, locks it, and removes what a killed
 // run left half written. The lock is the system's: it goes with the process,

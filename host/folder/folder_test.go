@@ -79,7 +79,7 @@ func TestFinished(t *testing.T) {
 
 func TestOpenSweeps(t *testing.T) {
 	path := t.TempDir()
-	half := []string{".metrics.json123", "contexts/.seed-1.safetensors8734337662266421296", "figures/.curve.svg1"}
+	half := []string{".metrics.json123", "contexts/.seed-1.safetensors8734337662266421296", "figures/.curve.svg1", "figures/.curve.pdf1"}
 	whole := []string{"metrics.json", ".hidden", "contexts/.seed-1.state.safetensors", ".notes2", "data.json1"}
 	for _, name := range append(half, whole...) {
 		file := filepath.Join(path, filepath.FromSlash(name))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/upl-host/upl-host/graphs"
 	"github.com/upl-host/upl-host/graphs/array"
@@ -215,8 +216,16 @@ type ownSignatures struct {
 func (c ownSignatures) Gradients(ctx context.Context, batches []graphs.Batch, scale float32) ([]graphs.Gradient, error) {
 	gradients := make([]graphs.Gradient, len(batches))
 	for i, b := range batches {
+		evaluate := func(targets array.Matrix) (graphs.Gradient, error) {
+			return c.tower.PromptGradient(ctx, b.Vectors, c.tokens, b.Features, targets, scale)
+		}
 		var err error
-		if gradients[i], err = c.tower.PromptGradient(ctx, b.Vectors, c.tokens, b.Features, b.Targets, scale); err != nil {
+		if slices.Contains(b.Sets, true) {
+			gradients[i], err = sharedGradient(b, evaluate)
+		} else {
+			gradients[i], err = evaluate(b.Targets)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

@@ -20,25 +20,9 @@ type Data struct {
 	// Targets [N, C] are weight x class distribution: the loss is the mean over
 	// a batch of -sum_c target_c log p_c. Not below 0.
 	Targets array.Matrix
-}
-
-// Targets gives the targets of hard pseudo labels: picture i is of class
-// classes[i] with weight weights[i]; weights nil: 1 each.
-func Targets(classes []int, weights []float32, classCount int) (array.Matrix, error) {
-	if weights != nil && len(weights) != len(classes) {
-		return array.Matrix{}, fmt.Errorf("%d weights for %d pictures", len(weights), len(classes))
-	}
-	targets := array.NewMatrix(len(classes), classCount)
-	for i, class := range classes {
-		if class < 0 || class >= classCount {
-			return array.Matrix{}, fmt.Errorf("picture %d is of class %d: there are %d classes", i, class, classCount)
-		}
-		targets.Row(i)[class] = 1
-		if weights != nil {
-			targets.Row(i)[class] = weights[i]
-		}
-	}
-	return targets, nil
+	// Sets marks the pictures whose targets are a candidate set S of weight w, w/|S|
+	// in its classes: their loss is -w log sum_S p. nil: none.
+	Sets []bool
 }
 
 func (d Data) validate(classCount int) error {
@@ -48,6 +32,9 @@ func (d Data) validate(classCount int) error {
 	if d.Targets.Rows != d.Features.Rows || d.Targets.Cols != classCount {
 		return fmt.Errorf("targets of %d pictures and %d classes, where there are %d pictures and %d classes",
 			d.Targets.Rows, d.Targets.Cols, d.Features.Rows, classCount)
+	}
+	if d.Sets != nil && len(d.Sets) != d.Features.Rows {
+		return fmt.Errorf("%d pictures are said to have candidate sets or not, of %d", len(d.Sets), d.Features.Rows)
 	}
 	if err := d.Features.CheckFinite(); err != nil {
 		return fmt.Errorf("features of the pictures to learn from: %w", err)
@@ -81,6 +68,11 @@ func (d Data) Select(rows []int) Data {
 	selected := Data{Features: some(d.Features), Targets: some(d.Targets)}
 	for _, view := range d.Views {
 		selected.Views = append(selected.Views, some(view))
+	}
+	if d.Sets != nil {
+		for _, row := range rows {
+			selected.Sets = append(selected.Sets, d.Sets[row])
+		}
 	}
 	return selected
 }

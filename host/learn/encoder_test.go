@@ -4,6 +4,7 @@ package learn_test
 
 import (
 	"context"
+	"math"
 	"path/filepath"
 	"testing"
 
@@ -58,6 +59,53 @@ func TestOwnSignatures(t *testing.T) {
 		if d := distance(gotFeatures, plainFeatures); d > 2e-6 {
 			t.Errorf("%s: the packed features are %.1e from the model's own", position, d)
 		}
+	}
+}
+
+// TestOwnSignaturesOfSets compares candidate sets in the packed graph with what is
+// made of a model that knows none of them.
+func TestOwnSignaturesOfSets(t *testing.T) {
+	model, tokens := opened(t, filepath.Join(goldenSmall, "vit"))
+	want := readReference(t, filepath.Join(goldenSmall, "vit", "expected.npz"))
+	classNames := goldenClassNames(t)
+	features := want.data(len(classNames)).Features.Slice(0, 32)
+	labels := make([]learn.Label, 32)
+	for i := range labels {
+		first := i % len(classNames)
+		switch i % 3 {
+		case 0:
+			labels[i] = learn.Label{Set: []int{first, (first + 1) % len(classNames), (first + 4) % len(classNames)}, Weight: 0.5}
+		case 1:
+			labels[i] = learn.Label{Soft: make([]float32, len(classNames)), Weight: 2}
+			labels[i].Soft[first], labels[i].Soft[(first+2)%len(classNames)] = 0.75, 0.25
+		default:
+			labels[i] = learn.Label{Class: first, Weight: 1}
+		}
+	}
+	targets, sets, err := learn.Targets(labels, len(classNames))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := graphs.Batch{Vectors: want.matrix("context"), Features: features, Targets: targets, Sets: sets}
+	var found []graphs.Gradient
+	for _, tower := range []learn.TextTower{model, plainTower{model}} {
+		prompts, err := learn.NewClassPrompts(t.Context(), tower, tokens, classNames, learn.Shape{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		prompts.Prompt.LogitScale = 20 // so that the classes of a set share it
+		g, err := prompts.Gradients(t.Context(), []graphs.Batch{b})
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, g[0])
+	}
+	packed, own := found[0], found[1]
+	if d := distance(packed.Gradient, own.Gradient); d > 2e-5 || d == 0 {
+		t.Errorf("the packed gradient is %.1e from the model's own", d)
+	}
+	if d := math.Abs(packed.Loss/own.Loss - 1); d > 1e-5 {
+		t.Errorf("the packed loss is %.1e from the model's own", d)
 	}
 }
 

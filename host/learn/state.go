@@ -146,6 +146,11 @@ func (j *Job) digestInputs() error {
 		writeMatrix(sum, view)
 	}
 	writeMatrix(sum, j.Data.Targets)
+	for i, set := range j.Data.Sets {
+		if set {
+			writeNumbers(sum, uint64(i))
+		}
+	}
 	if j.Initial != nil {
 		writeMatrix(sum, *j.Initial)
 	}

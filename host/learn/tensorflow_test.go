@@ -101,7 +101,11 @@ func (r reference) data(classes int) learn.Data {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	targets, err := learn.Targets(labels, nil, classes)
+	hard := make([]learn.Label, len(labels))
+	for i, class := range labels {
+		hard[i] = learn.Label{Class: class, Weight: 1}
+	}
+	targets, _, err := learn.Targets(hard, classes)
 	if err != nil {
 		r.t.Fatal(err)
 	}

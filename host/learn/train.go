@@ -14,7 +14,8 @@ import (
 // Gradienter computes eq. 3 and 4 and their gradient.
 type Gradienter interface {
 	// Gradients takes a batch for each context that trains in this step: vectors
-	// (Prompt.Rows x W), features [B, D] and targets [B, C]. It keeps none of them.
+	// (Prompt.Rows x W), features [B, D], targets [B, C] and which of these are
+	// candidate sets. It keeps none of them.
 	Gradients(ctx context.Context, batches []graphs.Batch) ([]graphs.Gradient, error)
 }
 
@@ -24,7 +25,7 @@ type Epoch struct {
 	Epoch    int     `json:"epoch"` // from 0
 	Rate     float64 `json:"learning_rate"`
 	Loss     float64 `json:"loss"`     // nats
-	Accuracy float64 `json:"accuracy"` // fraction whose prediction equals their pseudo label
+	Accuracy float64 `json:"accuracy"` // fraction whose prediction equals their pseudo label, or is of their candidate set
 }
 
 // Step is what Events.OnStep is told.
@@ -92,6 +93,9 @@ func newTrainer(job *Job, seeds []uint64, from []state, onStep func(seed uint64,
 			Features: array.NewMatrix(size, job.Data.Features.Cols),
 			Targets:  array.NewMatrix(size, job.Data.Targets.Cols),
 		}
+		if job.Data.Sets != nil {
+			t.batches[i].Sets = make([]bool, size)
+		}
 	}
 	return t
 }
@@ -135,6 +139,9 @@ func (t *trainer) epoch(ctx context.Context) error {
 			picks := parts[i].order[step*b.Features.Rows : (step+1)*b.Features.Rows]
 			gather(b.Features, parts[i].seen, picks)
 			gather(b.Targets, data.Targets.Row, picks)
+			for k := range b.Sets {
+				b.Sets[k] = data.Sets[picks[k]]
+			}
 		}
 		gradients, err := t.job.Gradienter.Gradients(ctx, t.batches)
 		if err != nil {
@@ -168,7 +175,7 @@ func (t *trainer) move(i, step int, part *epochOf, g graphs.Gradient) error {
 	if what := diverged(s.vectors, g); what != "" {
 		return &DivergedError{Seed: seed, Epoch: point.Epoch, Step: step, Rate: point.Rate, What: what}
 	}
-	right, counted := numeric.Agreement(g.Logits, b.Targets)
+	right, counted := numeric.Agreement(g.Logits, b.Targets, b.Sets)
 	part.right, part.counted = part.right+right, part.counted+counted
 	t.onStep(seed, point.Epoch, step, g.Loss)
 	return nil

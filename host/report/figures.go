@@ -15,52 +15,105 @@ import (
 
 // The figures, by the names of their files.
 const (
-	accuracyFigure     = "accuracy"
-	perClassFigure     = "per-class-accuracy"
-	predictedFigure    = "predictions-per-class"
-	pseudoFigure       = "pseudo-label-accuracy"
-	pseudoClassFigure  = "pseudo-labels-per-class"
-	lossFigure         = "training-loss"
-	fitFigure          = "training-accuracy"
-	reliabilityFigure  = "reliability"
-	confidenceFigure   = "confidence"
-	confusionFigure    = "confusion-zero-shot"
-	confusionFigureNow = "confusion-learned"
+	accuracyFigure          = "accuracy"
+	perClassFigure          = "per-class-accuracy"
+	predictedFigure         = "predictions-per-class"
+	pseudoFigure            = "pseudo-label-accuracy"
+	pseudoClassFigure       = "pseudo-labels-per-class"
+	confidentFigure         = "confident-pictures"
+	confidentAccuracyFigure = "confident-accuracy"
+	modelsFigure            = "accuracy-per-model"
+	promptsFigure           = "accuracy-over-prompts"
+	roundsFigure            = "accuracy-over-rounds"
+	lossFigure              = "training-loss"
+	fitFigure               = "training-accuracy"
+	reliabilityFigure       = "reliability"
+	confidenceFigure        = "confidence"
+	confusionFigure         = "confusion-zero-shot"
+	confusionFigureNow      = "confusion-learned"
+	pairsFigure             = "confused-pairs"
 )
 
-func figureNames() []string {
-	return []string{
-		accuracyFigure, perClassFigure, predictedFigure, pseudoFigure, pseudoClassFigure, lossFigure,
-		fitFigure, reliabilityFigure, confidenceFigure, confusionFigure, confusionFigureNow,
+// What a figure is called that is not drawn; of one that is, nothing is said.
+const (
+	drawn          = ""
+	noLabels       = "no labels"
+	nothingLearned = "nothing was learned"
+	noPicks        = "no pseudo labels"
+)
+
+// Missing is a figure that a run has no data for.
+type Missing struct{ Name, Why string }
+
+// drawings are all figures of a run, in the order of the page. Each returns why
+// it is not drawn, where it is not.
+func drawings() []drawing {
+	return []drawing{
+		{accuracyFigure, (*run).accuracyFigure},
+		{perClassFigure, (*run).perClassFigure},
+		{predictedFigure, (*run).predictedFigure},
+		{confidentFigure, (*run).confidentFigure},
+		{confidentAccuracyFigure, (*run).confidentAccuracyFigure},
+		{modelsFigure, (*run).modelsFigure},
+		{pseudoFigure, (*run).pseudoFigure},
+		{pseudoClassFigure, (*run).pseudoClassFigure},
+		{lossFigure, (*run).lossFigure},
+		{fitFigure, (*run).fitFigure},
+		{promptsFigure, (*run).promptsFigure},
+		{roundsFigure, (*run).roundsFigure},
+		{reliabilityFigure, (*run).reliabilityFigure},
+		{confidenceFigure, (*run).confidenceFigure},
+		{confusionFigure, func(r *run) (figure.Figure, string) { return r.confusionFigure(false) }},
+		{confusionFigureNow, func(r *run) (figure.Figure, string) { return r.confusionFigure(true) }},
+		{pairsFigure, (*run).pairsFigure},
 	}
+}
+
+type drawing struct {
+	name string
+	draw func(*run) (figure.Figure, string)
+}
+
+// FigureNames are the figures that a run may have.
+func FigureNames() []string {
+	var names []string
+	for _, d := range drawings() {
+		names = append(names, d.name)
+	}
+	return names
+}
+
+// Figures draws what a run's folder has data for, and says of the rest why not.
+func Figures(runDir string) ([]figure.Figure, []Missing, error) {
+	r, err := readRun(runDir)
+	if err != nil {
+		return nil, nil, fmt.Errorf("drawing the figures of %s: %w", runDir, err)
+	}
+	charts, missing := r.figures()
+	return charts, missing, nil
+}
+
+func (r *run) figures() (charts []figure.Figure, missing []Missing) {
+	for _, d := range drawings() {
+		chart, why := d.draw(r)
+		if why != drawn {
+			missing = append(missing, Missing{d.name, why})
+			continue
+		}
+		charts = append(charts, chart)
+	}
+	return charts, missing
 }
 
 // maxRows is how many classes a chart names; of more, the two ends are shown.
 const maxRows = 40
 
-// figures draws what the run has data for.
-func (r *run) figures() map[string]figure.Figure {
-	all := []func() (figure.Figure, bool){
-		r.accuracyFigure, r.perClassFigure, r.predictedFigure, r.pseudoFigure, r.pseudoClassFigure,
-		r.lossFigure, r.fitFigure, r.reliabilityFigure, r.confidenceFigure,
-		func() (figure.Figure, bool) { return r.confusionFigure(false) },
-		func() (figure.Figure, bool) { return r.confusionFigure(true) },
-	}
-	charts := map[string]figure.Figure{}
-	for _, make := range all {
-		if chart, ok := make(); ok {
-			charts[chart.Name] = chart
-		}
-	}
-	return charts
-}
-
 // accuracyFigure sets the three accuracies side by side with their intervals.
-func (r *run) accuracyFigure() (figure.Figure, bool) {
+func (r *run) accuracyFigure() (figure.Figure, string) {
 	before := r.metrics.ZeroShot.Top1
 	n := r.labelled()
 	if before == nil || n == 0 {
-		return figure.Figure{}, false
+		return figure.Figure{}, noLabels
 	}
 	rows := []accuracyRow{{name: "Zero-shot", share: *before, color: figure.ZeroShot}}
 	if learned := r.metrics.Learned; learned != nil && learned.Top1 != nil {
@@ -78,6 +131,13 @@ func (r *run) accuracyFigure() (figure.Figure, bool) {
 	for i := range rows {
 		rows[i].interval = evaluate.Proportion(int(math.Round(rows[i].share*float64(n))), n)
 	}
+	data := figure.NewTable("classifier", "seed", "top1", "from", "to")
+	for _, row := range rows {
+		data.Add(row.name, "", row.share, row.interval.From, row.interval.To)
+		for _, seed := range row.seeds {
+			data.Add(row.name, seed.Seed, seed.Top1, "", "")
+		}
+	}
 	keys := []figure.Key{{Label: "accuracy with its 95" + thin + "% interval", Color: figure.Ink, Shape: figure.Dot}}
 	if len(rows) == 3 {
 		keys = append(keys, figure.Key{Label: "a seed", Color: figure.Learned, Shape: figure.Ring})
@@ -86,8 +146,9 @@ func (r *run) accuracyFigure() (figure.Figure, bool) {
 		Name: accuracyFigure, Title: "Accuracy before and after learning",
 		Alt:  fmt.Sprintf("Zero-shot %s of %d test pictures, learned %s.", percent(before), n, percentOf(rows[len(rows)-1].share)),
 		Keys: keys, Width: figure.Full, Height: 46 + 42*float64(len(rows)),
+		Columns: 1, Data: data,
 		Draw: func(p *plot.Plot, width float64) { drawAccuracies(p, rows, width) },
-	}, true
+	}, drawn
 }
 
 type accuracyRow struct {
@@ -185,10 +246,17 @@ func ends[T any](rows []T) (kept []T, first, left int) {
 	return append(slices.Clone(rows[:first]), rows[len(rows)-first:]...), first, len(rows) - maxRows
 }
 
-func (r *run) perClassFigure() (figure.Figure, bool) {
+func (r *run) perClassFigure() (figure.Figure, string) {
 	all := byChange(r.classRows())
-	if len(all) == 0 {
-		return figure.Figure{}, false
+	switch {
+	case r.labelled() == 0:
+		return figure.Figure{}, noLabels
+	case !r.learned() || len(all) == 0:
+		return figure.Figure{}, nothingLearned
+	}
+	data := figure.NewTable("class", "pictures", "zero_shot", "learned")
+	for _, row := range all {
+		data.Add(row.Class, row.Count, row.Before, row.After)
 	}
 	rows, first, left := ends(all)
 	layout := rowLayout{rows: len(rows), first: first, left: left}
@@ -209,9 +277,10 @@ func (r *run) perClassFigure() (figure.Figure, bool) {
 			{Label: "learned", Color: figure.Learned, Shape: figure.Dot},
 			{Label: "learned, worse", Color: figure.Wrong, Shape: figure.Dot},
 		},
+		Columns: 1, Data: data,
 		Width: figure.Full, Height: 50 + 20*layout.height(),
 		Draw: func(p *plot.Plot, width float64) { drawPerClass(p, rows, layout, width) },
-	}, true
+	}, drawn
 }
 
 // rowLayout places rows from the top, with a gap where some are left out.
@@ -282,12 +351,19 @@ func drawPerClass(p *plot.Plot, rows []classRow, layout rowLayout, width float64
 
 // predictedFigure shows how the predictions spread over the classes: what can
 // be seen without labels.
-func (r *run) predictedFigure() (figure.Figure, bool) {
-	if r.labelled() > 0 || !r.learned() {
-		return figure.Figure{}, false
+func (r *run) predictedFigure() (figure.Figure, string) {
+	switch {
+	case r.labelled() > 0:
+		return figure.Figure{}, "there are labels: " + perClassFigure + " tells more"
+	case !r.learned():
+		return figure.Figure{}, nothingLearned
 	}
 	all := r.classRows()
 	sort.SliceStable(all, func(i, j int) bool { return all[i].WasPredicted > all[j].WasPredicted })
+	data := figure.NewTable("class", "zero_shot", "learned")
+	for _, row := range all {
+		data.Add(row.Class, row.WasPredicted, row.NowPredicted)
+	}
 	rows, first, left := ends(all)
 	layout := rowLayout{rows: len(rows), first: first, left: left}
 	return figure.Figure{
@@ -297,9 +373,10 @@ func (r *run) predictedFigure() (figure.Figure, bool) {
 			{Label: "zero-shot", Color: figure.ZeroShot, Shape: figure.Ring},
 			{Label: "learned", Color: figure.Learned, Shape: figure.Dot},
 		},
+		Columns: 1, Data: data,
 		Width: figure.Full, Height: 50 + 20*layout.height(),
 		Draw: func(p *plot.Plot, width float64) { drawPredicted(p, rows, layout, width) },
-	}, true
+	}, drawn
 }
 
 func drawPredicted(p *plot.Plot, rows []classRow, layout rowLayout, width float64) {

@@ -14,17 +14,18 @@ import (
 
 // pseudoFigure is the paper's Fig. 4: how right pseudo labels are at each
 // confidence; without labels, how many there are.
-func (r *run) pseudoFigure() (figure.Figure, bool) {
+func (r *run) pseudoFigure() (figure.Figure, string) {
 	pseudo := r.metrics.PseudoLabels
 	if pseudo == nil || pseudo.Count == 0 {
-		return figure.Figure{}, false
+		return figure.Figure{}, noPicks
 	}
-	f := figure.Figure{Name: pseudoFigure, Width: figure.Half, Height: 260}
+	all := r.allPicks()
+	f := figure.Figure{Name: pseudoFigure, Width: figure.Half, Height: 260, Data: picksTable(pseudo.ByConfidence, all)}
 	if pseudo.Accuracy == nil {
 		f.Title, f.YLabel = "Confidence of the pseudo labels", "pseudo labels"
 		f.Alt = fmt.Sprintf("Counts of %d pseudo labels over their confidence.", pseudo.Count)
 		f.Draw = func(p *plot.Plot, _ float64) { drawPickCounts(p, pseudo.ByConfidence) }
-		return f, true
+		return f, drawn
 	}
 	f.Title, f.YLabel = "Accuracy of pseudo labels by their confidence", "pseudo labels that are right"
 	f.Alt = fmt.Sprintf("Of %d pseudo labels %s are right.", pseudo.Count, percent(pseudo.Accuracy))
@@ -32,8 +33,14 @@ func (r *run) pseudoFigure() (figure.Figure, bool) {
 		{Label: "accuracy, with 95" + thin + "% interval and count", Color: figure.Learned.Fade(0.6), Shape: figure.Box},
 		{Label: "as right as confident", Color: figure.Muted, Shape: figure.Dash},
 	}
-	f.Draw = func(p *plot.Plot, _ float64) { drawPickAccuracy(p, pseudo.ByConfidence) }
-	return f, true
+	if all != nil {
+		f.Keys = append(f.Keys, figure.Key{Label: "every picture of the split", Color: figure.Wrong, Shape: figure.Diamond})
+	}
+	f.Draw = func(p *plot.Plot, _ float64) {
+		drawPickAccuracy(p, pseudo.ByConfidence)
+		drawAllAccuracy(p, all)
+	}
+	return f, drawn
 }
 
 func confidenceAxis(p *plot.Plot, label string) {
@@ -65,6 +72,46 @@ func drawPickAccuracy(p *plot.Plot, bins []evaluate.PicksByConfidence) {
 	p.Add(figure.Grid{Horizontal: true}, bars, figure.Segments{{X2: 1, Y2: 1, Color: figure.Muted, Width: 1.25, Dashed: true}}, whiskers, counts)
 }
 
+// allPicks are the zero-shot predictions of all unlabeled pictures by confidence,
+// as if each were a pseudo label; nil where they were not measured.
+func (r *run) allPicks() []evaluate.PicksByConfidence {
+	if r.metrics.Unlabeled == nil || len(r.metrics.Unlabeled.Models) == 0 {
+		return nil
+	}
+	models := r.metrics.Unlabeled.Models
+	return models[len(models)-1].ByConfidence
+}
+
+func picksTable(picks, all []evaluate.PicksByConfidence) figure.Table {
+	data := figure.NewTable("pictures", "from", "to", "count", "labelled", "correct")
+	for _, part := range []struct {
+		name string
+		bins []evaluate.PicksByConfidence
+	}{{"pseudo labels", picks}, {"all", all}} {
+		for _, bin := range part.bins {
+			data.Add(part.name, bin.From, bin.To, bin.Count, bin.Known(), bin.Correct)
+		}
+	}
+	return data
+}
+
+func drawAllAccuracy(p *plot.Plot, bins []evaluate.PicksByConfidence) {
+	curve := figure.Curve{Color: figure.Wrong.Fade(0.7), Width: 1.5}
+	var marks figure.Points
+	for _, bin := range bins {
+		if bin.Precision == nil {
+			continue
+		}
+		x := (bin.From + bin.To) / 2
+		curve.X, curve.Y = append(curve.X, x), append(curve.Y, *bin.Precision)
+		marks = append(marks, figure.Point{
+			X: x, Y: *bin.Precision, Radius: 4, Color: figure.Wrong, Shape: figure.Diamond,
+			Title: fmt.Sprintf("all pictures, confidence %.0f to %.0f %%: %d of %d right", bin.From*100, bin.To*100, *bin.Correct, bin.Known()),
+		})
+	}
+	p.Add(curve, marks)
+}
+
 func drawPickCounts(p *plot.Plot, bins []evaluate.PicksByConfidence) {
 	bars := make(figure.Bars, len(bins))
 	var counts figure.Labels
@@ -84,10 +131,10 @@ func drawPickCounts(p *plot.Plot, bins []evaluate.PicksByConfidence) {
 }
 
 // pseudoClassFigure counts the pseudo labels of each class, right and wrong.
-func (r *run) pseudoClassFigure() (figure.Figure, bool) {
+func (r *run) pseudoClassFigure() (figure.Figure, string) {
 	pseudo := r.metrics.PseudoLabels
 	if pseudo == nil || len(pseudo.PerClass) == 0 {
-		return figure.Figure{}, false
+		return figure.Figure{}, noPicks
 	}
 	all := append([]evaluate.ClassPicks(nil), pseudo.PerClass...)
 	right := func(c evaluate.ClassPicks) int {
@@ -102,10 +149,15 @@ func (r *run) pseudoClassFigure() (figure.Figure, bool) {
 		}
 		return all[i].Count > all[j].Count
 	})
+	data := figure.NewTable("class", "count", "labelled", "correct")
+	for _, row := range all {
+		data.Add(row.Class, row.Count, row.Known(), row.Correct)
+	}
 	rows, first, left := ends(all)
 	layout := rowLayout{rows: len(rows), first: first, left: left}
 	f := figure.Figure{
 		Name: pseudoClassFigure, Title: "Pseudo labels of each class",
+		Data:  data,
 		Alt:   fmt.Sprintf("%d pseudo labels over %d classes, %d of them without any.", pseudo.Count, len(all), len(pseudo.EmptyClasses)),
 		Width: figure.Half, Height: 50 + 15*layout.height(),
 		Draw: func(p *plot.Plot, width float64) { drawPicks(p, rows, layout, width) },
@@ -113,7 +165,7 @@ func (r *run) pseudoClassFigure() (figure.Figure, bool) {
 	if pseudo.Accuracy != nil {
 		f.Keys = []figure.Key{{Label: "right", Color: figure.Right, Shape: figure.Box}, {Label: "wrong", Color: figure.Wrong.Fade(0.75), Shape: figure.Box}}
 	}
-	return f, true
+	return f, drawn
 }
 
 func drawPicks(p *plot.Plot, rows []evaluate.ClassPicks, layout rowLayout, width float64) {
@@ -146,23 +198,29 @@ func drawPicks(p *plot.Plot, rows []evaluate.ClassPicks, layout rowLayout, width
 	p.Add(figure.Grid{Vertical: true}, bars, empty)
 }
 
-func (r *run) lossFigure() (figure.Figure, bool) {
+func (r *run) lossFigure() (figure.Figure, string) {
 	return r.curves(figure.Figure{
 		Name: lossFigure, Title: "Training loss of each seed", YLabel: "cross-entropy with the pseudo labels (nats)",
-	}, func(t training) []float64 { return t.Losses }, false)
+	}, "loss", func(t training) []float64 { return t.Losses }, false)
 }
 
-func (r *run) fitFigure() (figure.Figure, bool) {
+func (r *run) fitFigure() (figure.Figure, string) {
 	return r.curves(figure.Figure{
 		Name: fitFigure, Title: "Training pictures predicted as their pseudo label, of each seed", YLabel: "predicted as their pseudo label",
-	}, func(t training) []float64 { return t.Right }, true)
+	}, "accuracy", func(t training) []float64 { return t.Right }, true)
 }
 
 // curves draws one line a seed over the epochs, and, where the seeds are too
 // many to be told apart, their mean.
-func (r *run) curves(f figure.Figure, values func(training) []float64, share bool) (figure.Figure, bool) {
+func (r *run) curves(f figure.Figure, column string, values func(training) []float64, share bool) (figure.Figure, string) {
 	if len(r.training) == 0 {
-		return f, false
+		return f, "no training curves"
+	}
+	f.Data = figure.NewTable("seed", "epoch", column)
+	for _, t := range r.training {
+		for i, v := range values(t) {
+			f.Data.Add(t.Seed, t.Epochs[i], v)
+		}
 	}
 	n := len(r.training)
 	if n > figure.Seeds {
@@ -179,7 +237,7 @@ func (r *run) curves(f figure.Figure, values func(training) []float64, share boo
 	f.Alt = fmt.Sprintf("Over the epochs seed %s goes from %.2f to %.2f.", r.training[0].Seed, last[0], last[len(last)-1])
 	f.Width, f.Height = figure.Half, 240
 	f.Draw = func(p *plot.Plot, width float64) { drawCurves(p, r.training, values, share, width) }
-	return f, true
+	return f, drawn
 }
 
 func drawCurves(p *plot.Plot, seeds []training, values func(training) []float64, share bool, width float64) {

@@ -61,9 +61,9 @@ func (r *run) bins(s series, n int) []bin {
 
 // reliabilityFigure sets accuracy against confidence: on the diagonal a
 // classifier is as right as it is sure.
-func (r *run) reliabilityFigure() (figure.Figure, bool) {
+func (r *run) reliabilityFigure() (figure.Figure, string) {
 	if r.labelled() == 0 {
-		return figure.Figure{}, false
+		return figure.Figure{}, noLabels
 	}
 	classifiers := r.classifiers()
 	f := figure.Figure{
@@ -78,6 +78,7 @@ func (r *run) reliabilityFigure() (figure.Figure, bool) {
 		f.Keys = append(f.Keys, figure.Key{Label: s.name, Color: s.color, Shape: shape})
 		f.Alt += fmt.Sprintf("Calibration error, %s: %s. ", s.name, decimal(s.pointer))
 	}
+	f.Data = r.binsTable(evaluate.CalibrationBins)
 	f.Keys = append(f.Keys, figure.Key{Label: "as right as confident", Color: figure.Muted, Shape: figure.Dash})
 	f.Draw = func(p *plot.Plot, _ float64) {
 		confidenceAxis(p, "confidence of the prediction")
@@ -89,7 +90,7 @@ func (r *run) reliabilityFigure() (figure.Figure, bool) {
 			r.addReliability(p, s)
 		}
 	}
-	return f, true
+	return f, drawn
 }
 
 func (r *run) addReliability(p *plot.Plot, s series) {
@@ -112,10 +113,29 @@ func (r *run) addReliability(p *plot.Plot, s series) {
 	p.Add(curve, dots)
 }
 
+// confidenceBins is how finely the confidence of predictions is shown.
+const confidenceBins = 20
+
+// binsTable are the predictions of all classifiers by confidence.
+func (r *run) binsTable(n int) figure.Table {
+	data := figure.NewTable("classifier", "from", "to", "count", "labelled", "correct", "mean_confidence")
+	for _, s := range r.classifiers() {
+		for i, b := range r.bins(s, n) {
+			var mean *float64 // of no picture
+			if b.labelled > 0 {
+				m := b.confidence / float64(b.labelled)
+				mean = &m
+			}
+			data.Add(s.name, float64(i)/float64(n), float64(i+1)/float64(n), b.count, b.labelled, b.correct, mean)
+		}
+	}
+	return data
+}
+
 // confidenceFigure shows how sure the classifiers are.
-func (r *run) confidenceFigure() (figure.Figure, bool) {
+func (r *run) confidenceFigure() (figure.Figure, string) {
 	if len(r.predictions) == 0 {
-		return figure.Figure{}, false
+		return figure.Figure{}, "no test pictures"
 	}
 	classifiers := r.classifiers()
 	f := figure.Figure{
@@ -130,16 +150,16 @@ func (r *run) confidenceFigure() (figure.Figure, bool) {
 	for _, s := range classifiers {
 		f.Keys = append(f.Keys, figure.Key{Label: s.name, Color: s.color, Shape: figure.Line})
 	}
+	f.Data = r.binsTable(confidenceBins)
 	f.Draw = func(p *plot.Plot, _ float64) {
-		const bins = 20
 		top := 0.0
 		steps := make([]figure.Curve, len(classifiers))
 		for i, s := range classifiers {
 			step := figure.Curve{X: []float64{0}, Y: []float64{0}, Color: s.color, Width: 2, Title: s.name}
-			for k, b := range r.bins(s, bins) {
+			for k, b := range r.bins(s, confidenceBins) {
 				share := float64(b.count) / float64(len(r.predictions))
 				top = max(top, share)
-				step.X = append(step.X, float64(k)/bins, float64(k+1)/bins)
+				step.X = append(step.X, float64(k)/confidenceBins, float64(k+1)/confidenceBins)
 				step.Y = append(step.Y, share, share)
 			}
 			step.X, step.Y = append(step.X, 1), append(step.Y, 0)
@@ -154,7 +174,7 @@ func (r *run) confidenceFigure() (figure.Figure, bool) {
 			p.Add(s)
 		}
 	}
-	return f, true
+	return f, drawn
 }
 
 // confusions counts (label, prediction) of a classifier.
@@ -200,24 +220,36 @@ func (r *run) confusedClasses() []string {
 	return classes
 }
 
-func (r *run) confusionFigure(learned bool) (figure.Figure, bool) {
+func (r *run) confusionFigure(learned bool) (figure.Figure, string) {
 	classifiers := r.classifiers()
-	if r.labelled() == 0 || (learned && len(classifiers) < 2) {
-		return figure.Figure{}, false
+	switch {
+	case r.labelled() == 0:
+		return figure.Figure{}, noLabels
+	case learned && len(classifiers) < 2:
+		return figure.Figure{}, nothingLearned
 	}
 	s, name := classifiers[0], confusionFigure
 	if learned {
 		s, name = classifiers[1], confusionFigureNow
 	}
 	classes, counts := r.confusedClasses(), r.confusions(s)
+	data := figure.NewTable("label", "predicted", "pictures")
+	for _, label := range r.classes {
+		for _, predicted := range r.classes {
+			if n := counts[[2]string{label, predicted}]; n > 0 {
+				data.Add(label, predicted, n)
+			}
+		}
+	}
 	cell := max(11.0, min(36, 300/float64(len(classes))))
 	return figure.Figure{
 		Name: name, Title: "Confusion, " + s.name, YLabel: "label; stronger colour: larger share of its pictures",
 		Alt:   fmt.Sprintf("Rows are labels, columns predictions, of %d classes; a stronger colour is a larger share of the label.", len(classes)),
 		Keys:  []figure.Key{{Label: "right", Color: figure.Learned, Shape: figure.Box}, {Label: "wrong", Color: figure.Wrong, Shape: figure.Box}},
 		Width: figure.Half, Height: 140 + cell*float64(len(classes)),
+		Data: data,
 		Draw: func(p *plot.Plot, width float64) { drawConfusion(p, classes, counts, width) },
-	}, true
+	}, drawn
 }
 
 func drawConfusion(p *plot.Plot, classes []string, counts map[[2]string]int, width float64) {

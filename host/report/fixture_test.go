@@ -29,6 +29,7 @@ type fixture struct {
 	seeds   int
 	labels  bool
 	learned bool
+	rounds  int
 	// pictures per class and split, where the classes are made up.
 	perClass int
 	root     string
@@ -53,8 +54,11 @@ func (f fixture) build(t *testing.T) string {
 	metrics := evaluate.Metrics{Labels: f.labels, Pictures: evaluate.Pictures{Skipped: 3}}
 	zero := evaluate.NewClassification(names, evaluate.CalibrationBins)
 	learned := evaluate.NewClassification(names, evaluate.CalibrationBins)
-	seeds := make([]*evaluate.Classification, f.seeds)
+	seeds, firsts := make([]*evaluate.Classification, f.seeds), make([]*evaluate.Classification, f.seeds)
+	tallies := []*evaluate.Tally{evaluate.NewTally("vit", names), evaluate.NewTally("rn", names), evaluate.NewTally("ensemble", names)}
+	differ := 0
 	for i := range seeds {
+		firsts[i] = evaluate.NewClassification(names, evaluate.CalibrationBins)
 		seeds[i] = evaluate.NewClassification(names, evaluate.CalibrationBins)
 	}
 	var predictions []evaluate.Prediction
@@ -79,6 +83,9 @@ func (f fixture) build(t *testing.T) string {
 		logits[p.label] += 1.1
 		before := softmax(logits)
 		if p.split == "unlabeled" {
+			if f.tally(t, tallies, logits, label, chance) {
+				differ++
+			}
 			class := evaluate.Argmax(before)
 			candidates = append(candidates, candidate{p.path, len(unlabeled), class, before[class]})
 			unlabeled = append(unlabeled, label)
@@ -95,6 +102,11 @@ func (f fixture) build(t *testing.T) string {
 				mean[c] += one[c] / float64(f.seeds)
 			}
 			must(t, seeds[i].Add(softmax(one), label))
+			sum := make([]float64, len(names))
+			for c := range sum {
+				sum[c] = mean[c] * float64(f.seeds) / float64(i+1)
+			}
+			must(t, firsts[i].Add(softmax(sum), label))
 		}
 		after := softmax(mean)
 		must(t, zero.Add(before, label))
@@ -114,6 +126,11 @@ func (f fixture) build(t *testing.T) string {
 			list[i] = evaluate.Seed{Seed: uint64(i + 1), Top1: s.Measures().Top1}
 		}
 		metrics.Learned = evaluate.NewLearned(learned.Measures(), list)
+		for i, first := range firsts {
+			if f.labels {
+				metrics.Learned.Ensembles = append(metrics.Learned.Ensembles, evaluate.Ensemble{Prompts: i + 1, Top1: first.Measures().Top1})
+			}
+		}
 		f.writeTraining(t, dir, chance)
 	}
 
@@ -131,6 +148,7 @@ func (f fixture) build(t *testing.T) string {
 	measures, err := evaluate.PseudoLabels(picks, unlabeled, names, evaluate.ConfidenceBins)
 	must(t, err)
 	metrics.PseudoLabels = &measures
+	f.writeModels(t, dir, &metrics, tallies, differ)
 
 	classes := make([][]string, 0, len(names)+1)
 	classes = append(classes, []string{"folder", "name"})
@@ -150,6 +168,47 @@ func (f fixture) build(t *testing.T) string {
 	})
 	f.writeManifest(t, dir, len(names), metrics.Pictures)
 	return dir
+}
+
+// tally shows a picture to two models, one of which is another, and their mean;
+// and tells whether the two differ.
+func (f fixture) tally(t *testing.T, tallies []*evaluate.Tally, logits []float64, label int, chance *rand.Rand) bool {
+	t.Helper()
+	other := make([]float64, len(logits))
+	for c := range other {
+		other[c] = 1.5*logits[c] + chance.NormFloat64()
+	}
+	first, second := softmax(logits), softmax(other)
+	mean := make([]float32, len(logits))
+	for c := range mean {
+		mean[c] = (first[c] + second[c]) / 2
+	}
+	var predicted []int
+	for i, p := range [][]float32{first, second, mean} {
+		y, err := tallies[i].Add(p, label)
+		must(t, err)
+		predicted = append(predicted, y)
+	}
+	return predicted[0] != predicted[1]
+}
+
+// writeModels writes models.csv, and adds rounds that got better.
+func (f fixture) writeModels(t *testing.T, dir string, metrics *evaluate.Metrics, tallies []*evaluate.Tally, differ int) {
+	t.Helper()
+	share := float64(differ) / float64(metrics.Pictures.Unlabeled)
+	metrics.Unlabeled = &evaluate.Unlabeled{Disagreement: &share}
+	var rows []evaluate.ModelClass
+	for _, tally := range tallies {
+		metrics.Unlabeled.Models = append(metrics.Unlabeled.Models, tally.Measures())
+		rows = append(rows, tally.Classes()...)
+	}
+	must(t, evaluate.WriteModelClasses(filepath.Join(dir, "models.csv"), rows))
+	for round := 1; round <= f.rounds; round++ {
+		learned := metrics.Learned.Measures
+		worse := *learned.Top1 - 0.02*float64(f.rounds-round)
+		learned.Top1 = &worse
+		metrics.Rounds = append(metrics.Rounds, evaluate.Round{Round: round, PseudoLabels: metrics.PseudoLabels, Learned: learned})
+	}
 }
 
 // pictures are the demo's, or made up ones that do not exist.

@@ -27,6 +27,7 @@ type page struct {
 	Measures          []measure
 	Classes           []classRow
 	PseudoLabels      *evaluate.PseudoLabelMeasures
+	Rounds            []evaluate.Round // where there are several
 	Selection         string
 	Confused          []confusedPair
 	Truncated         string
@@ -35,6 +36,8 @@ type page struct {
 	Manifest          node
 	Skipped           []skipped
 	MoreSkipped       int
+	Unlabeled         *evaluate.Unlabeled
+	Missing           []Missing // figures that are not drawn
 
 	charts  map[string]figure.Figure
 	figures int
@@ -67,7 +70,7 @@ var pageFunctions = template.FuncMap{
 	"percent": percent, "points": points, "count": count, "plural": plural, "last": func(n int) int { return n - 1 },
 }
 
-func (r *run) render(w io.Writer, charts map[string]figure.Figure, g *gallery) error {
+func (r *run) render(w io.Writer, charts []figure.Figure, missing []Missing, g *gallery) error {
 	parsed, err := template.New("page").Funcs(pageFunctions).Parse(pageTemplate)
 	if err != nil {
 		return fmt.Errorf("parsing the page's template: %w", err)
@@ -76,11 +79,16 @@ func (r *run) render(w io.Writer, charts map[string]figure.Figure, g *gallery) e
 		Name: r.name(), Model: r.settings.model(), Lede: r.lede(),
 		Style:    template.CSS(figure.Stylesheet() + pageStyle), //nolint:gosec // our own files
 		Headline: r.headline(), Labels: r.labelled() > 0, Learned: r.learned(),
-		Measures: r.measures(), Classes: r.classRows(), PseudoLabels: r.metrics.PseudoLabels, Selection: r.selection(),
-		Confused: r.confusedPairs(), Gallery: g, Configuration: r.configuration, Manifest: r.manifest.without("schema", "status"),
+		Measures: r.measures(), Classes: r.classRows(), PseudoLabels: r.metrics.PseudoLabels, Unlabeled: r.metrics.Unlabeled, Rounds: r.metrics.Rounds, Selection: r.selection(),
+		Gallery: g, Configuration: r.configuration, Manifest: r.manifest.without("schema", "status"),
 		Skipped: r.skipped[:min(len(r.skipped), maxSkipped)], MoreSkipped: max(0, len(r.skipped)-maxSkipped),
-		charts: charts,
+		charts: map[string]figure.Figure{}, Missing: missing,
 	}
+	for _, f := range charts {
+		p.charts[f.Name] = f
+	}
+	pairs := r.confusedPairs()
+	p.Confused = pairs[:min(len(pairs), maxConfused)]
 	if len(r.classes) > maxConfusion {
 		p.Truncated = fmt.Sprintf("The %d of %d classes with the most mistakes are shown.", maxConfusion, len(r.classes))
 	}
@@ -102,6 +110,12 @@ func (p *page) Chart(name string) *chart {
 	c.Wide = template.HTML(f.Inline(f.Width))        //nolint:gosec // escaped by the figure
 	c.Narrow = template.HTML(f.Inline(figure.Phone)) //nolint:gosec // escaped by the figure
 	return c
+}
+
+// Has tells whether there is a figure, without numbering it.
+func (p *page) Has(name string) bool {
+	_, ok := p.charts[name]
+	return ok
 }
 
 // Table returns the next table's number.
@@ -178,6 +192,7 @@ func (r *run) measures() []measure {
 	plain("Brier score", "0 to 2; lower is better", before.Brier, after.Brier)
 	plain("Negative log-likelihood", "nats; lower is better", before.NLL, after.NLL)
 	share("Mean confidence", "", before.MeanConfidence, after.MeanConfidence)
+	share("Classes predicted", "share of the classes that any picture is predicted as", before.Coverage, after.Coverage)
 	plain("Entropy of the mean prediction", fmt.Sprintf("nats, at most %.3f; higher is more even", math.Log(float64(max(1, len(r.classes))))),
 		before.MeanPredictionEntropy, after.MeanPredictionEntropy)
 	return rows
@@ -193,7 +208,7 @@ func change(before, after *float64, format func(float64) string) string {
 // maxConfused is how many pairs the page lists.
 const maxConfused = 12
 
-// confusedPairs are the mistakes that the final classifier makes most often.
+// confusedPairs are the mistakes of the final classifier, the most frequent first.
 func (r *run) confusedPairs() []confusedPair {
 	if r.labelled() == 0 {
 		return nil
@@ -221,5 +236,5 @@ func (r *run) confusedPairs() []confusedPair {
 		}
 		return a.Predicted < b.Predicted
 	})
-	return pairs[:min(len(pairs), maxConfused)]
+	return pairs
 }

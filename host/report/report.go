@@ -1,5 +1,6 @@
 // Package report is the room where a finished run is told: report.html, one
-// file that works offline, and figures/*.svg. It reads the run's folder and, for
+// file that works offline, and figures/: each chart for a screen (SVG) and for
+// print (PDF), with the data behind it (CSV). It reads the run's folder and, for
 // the gallery, the pictures themselves; nothing else of the run is needed, so a
 // report can be made again at any time.
 package report
@@ -30,20 +31,20 @@ type Options struct {
 	Thumbnail func(picture []byte) (dataURI string, err error)
 }
 
-// Build writes report.html and figures/*.svg into a run's folder, each whole or
+// Build writes report.html and figures/ into a run's folder, each whole or
 // not at all. The same folder gives the same bytes.
 func Build(ctx context.Context, runDir string, options Options) error {
 	r, err := readRun(runDir)
 	if err != nil {
 		return fmt.Errorf("reporting on %s: %w", runDir, err)
 	}
-	charts := r.figures()
+	charts, missing := r.figures()
 	gallery, err := r.gallery(ctx, options)
 	if err != nil {
 		return fmt.Errorf("reporting on %s: %w", runDir, err)
 	}
 	var page bytes.Buffer
-	if err := r.render(&page, charts, gallery); err != nil {
+	if err := r.render(&page, charts, missing, gallery); err != nil {
 		return fmt.Errorf("reporting on %s: %w", runDir, err)
 	}
 	if err := writeFigures(filepath.Join(runDir, "figures"), charts); err != nil {
@@ -55,23 +56,36 @@ func Build(ctx context.Context, runDir string, options Options) error {
 	return nil
 }
 
-// writeFigures writes one file a figure, and removes those of a report before
+// The files of a figure, by their endings.
+var figureEndings = []string{".svg", ".pdf", ".csv"}
+
+// writeFigures writes the figures' files, and removes those of a report before
 // this one that are not made any more.
-func writeFigures(dir string, charts map[string]figure.Figure) error {
+func writeFigures(dir string, charts []figure.Figure) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("making the figures' folder: %w", err)
 	}
-	for name, chart := range charts {
-		if err := renameio.WriteFile(filepath.Join(dir, name+".svg"), chart.File(), 0o644); err != nil {
-			return fmt.Errorf("writing figure %s: %w", name, err)
+	stale := map[string]bool{}
+	for _, name := range FigureNames() {
+		stale[name] = true
+	}
+	for _, chart := range charts {
+		delete(stale, chart.Name)
+		pdf, err := chart.Print(figure.PDF)
+		if err != nil {
+			return fmt.Errorf("drawing figure %s: %w", chart.Name, err)
+		}
+		for i, data := range [][]byte{chart.File(), pdf, chart.Data.CSV()} {
+			if err := renameio.WriteFile(filepath.Join(dir, chart.Name+figureEndings[i]), data, 0o644); err != nil {
+				return fmt.Errorf("writing figure %s: %w", chart.Name, err)
+			}
 		}
 	}
-	for _, name := range figureNames() {
-		if _, made := charts[name]; made {
-			continue
-		}
-		if err := os.Remove(filepath.Join(dir, name+".svg")); err != nil && !os.IsNotExist(err) {
-			return fmt.Errorf("removing an old figure: %w", err)
+	for name := range stale {
+		for _, ending := range figureEndings {
+			if err := os.Remove(filepath.Join(dir, name+ending)); err != nil && !os.IsNotExist(err) {
+				return fmt.Errorf("removing an old figure: %w", err)
+			}
 		}
 	}
 	return nil

@@ -3,12 +3,14 @@ package report_test
 import (
 	"bytes"
 	"context"
+	"encoding/csv"
 	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -36,7 +38,7 @@ func hostile() []string {
 func fixtures() map[string]fixture {
 	return map[string]fixture{
 		"demo":        {name: "glyphs", gain: 0.5, seeds: 4, labels: true, learned: true},
-		"no gain":     {name: "no gain", classes: manyClasses(24), perClass: 20, seeds: 4, labels: true, learned: true},
+		"no gain":     {name: "no gain", classes: manyClasses(24), perClass: 20, seeds: 4, labels: true, learned: true, rounds: 3},
 		"loss":        {name: "loss", classes: manyClasses(6), perClass: 60, gain: -0.7, seeds: 3, labels: true, learned: true},
 		"no labels":   {name: "no labels", gain: 0.6, seeds: 4, learned: true},
 		"zero-shot":   {name: "zero-shot alone", labels: true},
@@ -64,12 +66,12 @@ func TestBuild(t *testing.T) {
 		"demo": {
 			[]string{"One prompt", "Ensemble of 4", "±", "raised the accuracy from", "McNemar", "Most improved", "Newly wrong", "Most confident mistakes", "1.1\u202fGiB", "Selected by top-k with k = 16, from 2 models"},
 			[]string{"No labels", "cannot be shown"},
-			[]string{"accuracy", "per-class-accuracy", "pseudo-label-accuracy", "pseudo-labels-per-class", "training-loss", "training-accuracy", "reliability", "confidence", "confusion-zero-shot", "confusion-learned"},
+			[]string{"accuracy", "per-class-accuracy", "pseudo-label-accuracy", "pseudo-labels-per-class", "training-loss", "training-accuracy", "reliability", "confidence", "confusion-zero-shot", "confusion-learned", "confused-pairs", "accuracy-per-model", "accuracy-over-prompts"},
 		},
 		"no gain": {
 			[]string{"cannot tell from no change"},
 			[]string{"raised the accuracy", "lowered the accuracy"},
-			nil,
+			[]string{"accuracy-over-rounds"},
 		},
 		"loss": {
 			[]string{"lowered the accuracy from", "points", `class="change worse"`},
@@ -77,8 +79,8 @@ func TestBuild(t *testing.T) {
 			nil,
 		},
 		"no labels": {
-			[]string{"No labels: the accuracy is unknown", "Predictions changed", "Changed by learning", "Mean confidence, learned"},
-			[]string{"0.0\u202f% of", "Most improved", "McNemar", "of them right", "confusion", "Top-5"},
+			[]string{"No labels: the accuracy is unknown", "No labels: how many are right is unknown", "reliability (no labels)", "The models disagree on", "Predictions changed", "Changed by learning", "Mean confidence, learned"},
+			[]string{"0.0\u202f% of", "Most improved", "McNemar", "of them right", `id="confusion"`, "Top-5"},
 			[]string{"predictions-per-class", "pseudo-label-accuracy", "pseudo-labels-per-class", "training-loss", "training-accuracy", "confidence"},
 		},
 		"zero-shot": {
@@ -86,7 +88,7 @@ func TestBuild(t *testing.T) {
 			[]string{"One prompt", "Ensemble of", "Most improved", "Training</h2>"},
 			[]string{"accuracy", "pseudo-label-accuracy", "pseudo-labels-per-class", "reliability", "confidence", "confusion-zero-shot"},
 		},
-		"two classes": {[]string{"One prompt was learned"}, []string{"Top-5", "Ensemble of"}, nil},
+		"two classes": {[]string{"One prompt was learned", "accuracy-over-prompts (there is one prompt)"}, []string{"Top-5", "Ensemble of"}, []string{"confident-pictures", "confident-accuracy"}},
 		"one class":   {[]string{"left the accuracy as it was"}, nil, nil},
 		"many":        {[]string{"All 1000 classes as a table", "960 more", "each of 8 seeds", "The 30 of 1000 classes", "more classes are in pseudo_labels.csv"}, nil, nil},
 		"hostile": {
@@ -164,6 +166,7 @@ func checkFigures(t *testing.T, dir string, names []string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "figures", "*.svg"))
 	must(t, err)
+	checkPrints(t, files)
 	if len(files) < len(names) || len(files) == 0 {
 		t.Errorf("%d files of figures, want %d", len(files), len(names))
 	}
@@ -203,12 +206,31 @@ func checkFigures(t *testing.T, dir string, names []string) {
 	}
 }
 
+// checkPrints looks for the PDF and the data beside each figure.
+func checkPrints(t *testing.T, files []string) {
+	t.Helper()
+	for _, file := range files {
+		base := strings.TrimSuffix(file, ".svg")
+		page, err := os.ReadFile(base + ".pdf")
+		if err != nil || !bytes.HasPrefix(page, []byte("%PDF-")) {
+			t.Errorf("%s.pdf: no PDF, error %v", base, err)
+		}
+		data, err := os.Open(base + ".csv")
+		must(t, err)
+		rows, err := csv.NewReader(data).ReadAll()
+		must(t, data.Close())
+		if err != nil || len(rows) < 2 || len(rows[0]) < 2 {
+			t.Errorf("%s.csv has %d rows, error %v", base, len(rows), err)
+		}
+	}
+}
+
 // The same folder gives the same bytes, whatever the number of threads; and what
 // is no longer made is removed.
 func TestBuildAgain(t *testing.T) {
 	f := fixtures()["demo"]
 	dir, first := build(t, f)
-	stale := filepath.Join(dir, "figures", "predictions-per-class.svg")
+	stale := filepath.Join(dir, "figures", "predictions-per-class.pdf")
 	own := filepath.Join(dir, "figures", "mine.svg")
 	must(t, os.WriteFile(stale, []byte("old"), 0o600))
 	must(t, os.WriteFile(own, []byte("a person's"), 0o600))
@@ -291,4 +313,35 @@ func TestRefused(t *testing.T) {
 			t.Errorf("error %v, want that of the context", err)
 		}
 	})
+}
+
+// Every figure is drawn or said to be missing, and why.
+func TestFigures(t *testing.T) {
+	for name, f := range fixtures() {
+		dir := f.build(t)
+		charts, missing, err := report.Figures(dir)
+		must(t, err)
+		var got []string
+		for _, chart := range charts {
+			got = append(got, chart.Name)
+			if chart.Title == "" || chart.Alt == "" || len(chart.Data.Rows) == 0 {
+				t.Errorf("%s: %s lacks a title, a description or data", name, chart.Name)
+			}
+		}
+		for _, m := range missing {
+			got = append(got, m.Name)
+			if m.Why == "" {
+				t.Errorf("%s: %s is missing without a reason", name, m.Name)
+			}
+		}
+		want := report.FigureNames()
+		slices.Sort(got)
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: figures %q, want %q", name, got, want)
+		}
+	}
+	if _, _, err := report.Figures(t.TempDir()); err == nil || !strings.Contains(err.Error(), "metrics.json") {
+		t.Errorf("error %v of an empty folder, want one with metrics.json", err)
+	}
 }

@@ -29,6 +29,7 @@ type run struct {
 	labels        map[string]string // of all pictures with one, by path
 	skipped       []skipped
 	training      []training
+	models        []evaluate.ModelClass
 }
 
 // settings are those of the configuration that the report speaks of.
@@ -87,7 +88,7 @@ func readRun(dir string) (*run, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	for _, read := range []func() error{r.readTables, r.readConfiguration, r.readManifest, r.readTraining} {
+	for _, read := range []func() error{r.readTables, r.readConfiguration, r.readManifest, r.readTraining, r.readModels} {
 		if err := read(); err != nil {
 			return nil, err
 		}
@@ -160,6 +161,15 @@ func (r *run) readManifest() error {
 	}
 	r.root = known.Dataset.Root
 	return nil
+}
+
+// readModels reads what each model predicts; folders of before have no such file.
+func (r *run) readModels() (err error) {
+	r.models, err = evaluate.ReadModelClasses(filepath.Join(r.dir, "models.csv"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // readTraining reads the curves of the seeds that metrics.json names, or, where

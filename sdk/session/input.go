@@ -57,12 +57,16 @@ type Input struct {
 	// emitted nothing, nor after the last; its time is not the policy's. nil: all
 	// rounds see the same.
 	NextRound func(ctx context.Context, selection Selection) (Learnt, error)
+	// LearningRounds is, with NextRound, how many rounds may emit: the policy sees it
+	// as the rounds there are, and each may be preceded by rounds that emit nothing,
+	// fewer than MaxRounds. 0: MaxRounds bounds all rounds together.
+	LearningRounds int
 
 	// Mixed gets the result of an ensemble policy where it is a mean of views: rows
 	// that are made of the models' as they are read. nil: they are emitted as others.
 	Mixed func(Probabilities)
 
-	MaxRounds int // 0: 100
+	MaxRounds int // 0: 100; see LearningRounds
 	Limits    Limits
 	BatchRows int // rows of a batch; 0: about a MiB of probabilities
 	Threads   int // 0: GOMAXPROCS; results do not depend on it
@@ -159,6 +163,9 @@ func (in *Input) checkFeatures(what string, features []Features, rows int) error
 	}
 	return nil
 }
+
+// learns says whether rounds are counted by what they emit.
+func (in *Input) learns() bool { return in.NextRound != nil && in.LearningRounds > 0 }
 
 // featureDims is the width of each model's features, where the policy may see any.
 func (in *Input) featureDims(policy *Description) []int {

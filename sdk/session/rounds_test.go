@@ -208,6 +208,61 @@ func TestNextRound(t *testing.T) {
 	}
 }
 
+// TestLearningRounds bounds the rounds that emit, and those that do not between them.
+func TestLearningRounds(t *testing.T) {
+	learning := input(5, 2)
+	learning.LearningRounds, learning.MaxRounds = 3, 4
+	calls := 0
+	learning.NextRound = func(context.Context, session.Selection) (session.Learnt, error) {
+		calls++
+		return session.Learnt{}, nil
+	}
+	// of is a policy that emits in some of the rounds that it asks for.
+	of := func(rounds string) *guest {
+		return &guest{
+			configure: func(h sdk.Host) error {
+				if d, err := h.Dataset(); err != nil || d.MaxRounds != 3 {
+					return fmt.Errorf("it is told of %d rounds: %w", d.MaxRounds, err)
+				}
+				return nil
+			},
+			end: func(h sdk.Host, round int) (bool, error) {
+				if rounds[round] == 'e' {
+					if err := h.Emit(sdk.EmitHard, label(uint64(round%5), 1)); err != nil {
+						return false, err
+					}
+				}
+				return round+1 < len(rounds), nil
+			},
+		}
+	}
+	for rounds, want := range map[string]struct {
+		learnt int
+		says   string
+	}{
+		"e":            {0, ""},
+		"eee":          {2, ""},
+		"---e---e---e": {2, ""},
+		"---e":         {0, ""},
+		"eeee":         {2, "another round after 3"},
+		"----e":        {0, "4 rounds without a selection"},
+		"e----e":       {1, "4 rounds without a selection"},
+		"e-e-e-":       {2, "another round after 3"},
+	} {
+		calls = 0
+		_, err := session.Select(t.Context(), description, learning, of(rounds).start)
+		var limit *session.LimitError
+		switch {
+		case want.says == "" && err != nil:
+			t.Errorf("%s: %v", rounds, err)
+		case want.says != "" && (!errors.As(err, &limit) || limit.Limit != session.LimitRounds || !strings.Contains(err.Error(), want.says)):
+			t.Errorf("%s: %v does not say %q", rounds, err, want.says)
+		case calls != want.learnt:
+			t.Errorf("%s: %d rounds were learnt from, want %d", rounds, calls, want.learnt)
+		}
+	}
+}
+
 func TestRoundsNeedNoHook(t *testing.T) {
 	g := &guest{end: func(h sdk.Host, round int) (bool, error) {
 		return round < 2, h.Emit(sdk.EmitHard, label(uint64(round), 1))

@@ -130,6 +130,8 @@ type run struct {
 
 	stage   stage
 	round   int
+	passes  int // rounds since the last one that emitted anything
+	emitted int // rounds that emitted
 	views   []*view
 	current *batch        // of observing and combining
 	spent   time.Duration // in the guest
@@ -161,11 +163,14 @@ func newRun(policy *Description, in *Input, kind sdk.Kind) (*run, error) {
 		policy: policy, in: in, limits: in.Limits.EnsureDefaults(), config: config,
 		rows: in.Models[0].Rows(), classes: in.Models[0].Classes(),
 	}
-	maxRounds := in.MaxRounds
-	setDefault(&maxRounds, 100)
+	setDefault(&in.MaxRounds, 100)
+	rounds := in.MaxRounds
+	if in.learns() {
+		rounds = in.LearningRounds
+	}
 	r.dataset = sdk.Dataset{
 		Size: sdk.SizeDataset, Rows: uint64(r.rows), Classes: uint32(r.classes), Models: uint32(len(in.Models)),
-		BatchRows: uint32(in.batchRows(r.classes)), MaxRounds: uint32(maxRounds), Seed: in.Seed,
+		BatchRows: uint32(in.batchRows(r.classes)), MaxRounds: uint32(rounds), Seed: in.Seed,
 		Flags: in.flags(),
 	}
 	if kind == sdk.KindEnsemble {
@@ -206,18 +211,35 @@ func (r *run) rounds(ctx context.Context, start Start) error {
 		if r.round > 0 && !r.policy.Needs.Rounds {
 			return &ProtocolError{"it asks for another round without having declared that it needs rounds"}
 		}
-		if r.round == int(r.dataset.MaxRounds) {
-			return &LimitError{Limit: LimitRounds, Detail: fmt.Sprintf("not done after %d rounds", r.round)}
-		}
 		if another, err = r.oneRound(ctx); err != nil {
 			return err
 		}
 		r.record.Rounds++
 		if another {
+			if err := r.checkRounds(); err != nil {
+				return err
+			}
 			if err := r.learn(ctx); err != nil {
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// checkRounds says, of a policy that asks for another round, when there is none.
+func (r *run) checkRounds() error {
+	r.passes++
+	if len(r.emission.records) > 0 {
+		r.passes, r.emitted = 0, r.emitted+1
+	}
+	switch {
+	case !r.in.learns() && r.record.Rounds == r.in.MaxRounds:
+		return &LimitError{Limit: LimitRounds, Detail: fmt.Sprintf("not done after %d rounds", r.record.Rounds)}
+	case r.in.learns() && r.emitted == r.in.LearningRounds:
+		return &LimitError{Limit: LimitRounds, Detail: fmt.Sprintf("it asks for another round after %d with a selection, which is all there are", r.emitted)}
+	case r.in.learns() && r.passes == r.in.MaxRounds:
+		return &LimitError{Limit: LimitRounds, Detail: fmt.Sprintf("%d rounds without a selection, up to round %d", r.passes, r.round)}
 	}
 	return nil
 }

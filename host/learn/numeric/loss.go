@@ -34,9 +34,10 @@ func CrossEntropy(logits, targets, slope array.Matrix) float64 {
 	return sum / n
 }
 
-// Agreement counts the rows whose likeliest class by logits is that by targets,
-// among the rows that have a target.
-func Agreement(logits, targets array.Matrix) (right, counted int) {
+// Agreement counts the rows whose likeliest class by logits is that by targets, or
+// one of a candidate set where sets, which may be nil, marks the row, among the rows
+// that have a target.
+func Agreement(logits, targets array.Matrix, sets []bool) (right, counted int) {
 	for i := range targets.Rows {
 		target := targets.Row(i)
 		class := Largest(target)
@@ -44,7 +45,8 @@ func Agreement(logits, targets array.Matrix) (right, counted int) {
 			continue
 		}
 		counted++
-		if Largest(logits.Row(i)) == class {
+		predicted := Largest(logits.Row(i))
+		if predicted == class || sets != nil && sets[i] && target[predicted] > 0 {
 			right++
 		}
 	}

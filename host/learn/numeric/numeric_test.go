@@ -116,7 +116,12 @@ func TestRunStops(t *testing.T) {
 func TestAgreement(t *testing.T) {
 	logits := array.Matrix{Rows: 4, Cols: 2, Data: []float32{1, 2, 3, 1, 0, 1, 1, 0}}
 	targets := array.Matrix{Rows: 4, Cols: 2, Data: []float32{0, 1, 0.2, 0.8, 0, 0, 0.6, 0.4}}
-	if right, counted := numeric.Agreement(logits, targets); right != 2 || counted != 3 {
+	if right, counted := numeric.Agreement(logits, targets, nil); right != 2 || counted != 3 {
 		t.Errorf("%d of %d agree, want 2 of 3", right, counted)
+	}
+	// Of a candidate set every class is right, whatever comes first.
+	targets = array.Matrix{Rows: 4, Cols: 2, Data: []float32{0.5, 0.5, 0, 1, 0, 0, 1, 0}}
+	if right, counted := numeric.Agreement(logits, targets, []bool{true, true, true, true}); right != 2 || counted != 3 {
+		t.Errorf("%d of %d sets hold what is predicted, want 2 of 3", right, counted)
 	}
 }

@@ -111,7 +111,7 @@ func (t Training) Run(ctx context.Context, features, targets array.Matrix, param
 				point.Rate = o.Rate
 			}
 			point.Loss += o.Loss / float64(steps)
-			a, b := Agreement(o.Logits, batch.Targets)
+			a, b := Agreement(o.Logits, batch.Targets, nil)
 			right, counted = right+a, counted+b
 			if t.OnStep != nil {
 				t.OnStep(batch.Step+1, batch.Steps)

@@ -13,9 +13,7 @@ import (
 	"strings"
 
 	"gonum.org/v1/plot/font"
-	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
 )
 
 // canvas draws a plot as SVG. It differs from gonum's own in what a page needs:
@@ -28,74 +26,22 @@ import (
 type canvas struct {
 	width, height vg.Length
 	out           bytes.Buffer
-	state         state
-	stack         []state
+	pens
 }
 
-// state is what Push keeps.
-type state struct {
-	lineWidth vg.Length
-	dashes    []vg.Length
-	offset    vg.Length
-	color     color.Color
-	// x' = a x + c y + e, y' = b x + d y + f, with y upwards.
-	a, b, c, d, e, f float64
-}
-
-var _ vg.CanvasSizer = (*canvas)(nil)
+var (
+	_ vg.CanvasSizer = (*canvas)(nil)
+	_ setter         = (*canvas)(nil)
+)
 
 func newCanvas(width, height vg.Length) *canvas {
-	c := &canvas{width: width, height: height, state: state{a: 1, d: 1}}
+	c := &canvas{width: width, height: height, pens: pens{state: pen{a: 1, d: 1}}}
 	vg.Initialize(c)
 	return c
 }
 
 // Size implements vg.CanvasSizer.
 func (c *canvas) Size() (x, y vg.Length) { return c.width, c.height }
-
-// SetLineWidth implements vg.Canvas.
-func (c *canvas) SetLineWidth(w vg.Length) { c.state.lineWidth = w }
-
-// SetLineDash implements vg.Canvas.
-func (c *canvas) SetLineDash(pattern []vg.Length, offset vg.Length) {
-	c.state.dashes, c.state.offset = pattern, offset
-}
-
-// SetColor implements vg.Canvas.
-func (c *canvas) SetColor(clr color.Color) {
-	if clr == nil {
-		clr = Ink
-	}
-	c.state.color = clr
-}
-
-// Rotate implements vg.Canvas.
-func (c *canvas) Rotate(rad float64) {
-	sin, cos := math.Sincos(rad)
-	c.transform(cos, sin, -sin, cos, 0, 0)
-}
-
-// Translate implements vg.Canvas.
-func (c *canvas) Translate(pt vg.Point) {
-	c.transform(1, 0, 0, 1, pt.X.Points(), pt.Y.Points())
-}
-
-// Scale implements vg.Canvas.
-func (c *canvas) Scale(x, y float64) { c.transform(x, 0, 0, y, 0, 0) }
-
-func (c *canvas) transform(a, b, cc, d, e, f float64) {
-	s := &c.state
-	s.a, s.b, s.c, s.d, s.e, s.f = s.a*a+s.c*b, s.b*a+s.d*b, s.a*cc+s.c*d, s.b*cc+s.d*d,
-		s.a*e+s.c*f+s.e, s.b*e+s.d*f+s.f
-}
-
-// Push implements vg.Canvas.
-func (c *canvas) Push() { c.stack = append(c.stack, c.state) }
-
-// Pop implements vg.Canvas.
-func (c *canvas) Pop() {
-	c.state, c.stack = c.stack[len(c.stack)-1], c.stack[:len(c.stack)-1]
-}
 
 // Stroke implements vg.Canvas.
 func (c *canvas) Stroke(path vg.Path) {
@@ -190,13 +136,8 @@ func (c *canvas) arc(d *strings.Builder, part vg.PathComp) {
 
 // point maps a point of the plot to the document, whose y points down.
 func (c *canvas) point(pt vg.Point) (x, y float64) {
-	s := c.state
-	px, py := pt.X.Points(), pt.Y.Points()
-	return s.a*px + s.c*py + s.e, c.height.Points() - (s.b*px + s.d*py + s.f)
-}
-
-func (c *canvas) scaled(l vg.Length) float64 {
-	return l.Points() * math.Sqrt(math.Abs(c.state.a*c.state.d-c.state.b*c.state.c))
+	x, y = c.onPage(pt)
+	return x, c.height.Points() - y
 }
 
 // FillString implements vg.Canvas.
@@ -204,6 +145,7 @@ func (c *canvas) FillString(face font.Face, pt vg.Point, txt string) {
 	c.text(face.Font, pt, "start", txt)
 }
 
+// text implements setter.
 func (c *canvas) text(f font.Font, pt vg.Point, anchor, txt string) {
 	if f.Size == 0 || txt == "" {
 		return
@@ -216,7 +158,7 @@ func (c *canvas) text(f font.Font, pt vg.Point, anchor, txt string) {
 	if f.Weight > 0 {
 		attributes += ` font-weight="600"`
 	}
-	if angle := -math.Atan2(c.state.b, c.state.a) * 180 / math.Pi; angle != 0 {
+	if angle := -c.angle() * 180 / math.Pi; angle != 0 {
 		attributes += fmt.Sprintf(` transform="rotate(%s %s %s)"`, number(angle), number(x), number(y))
 	}
 	fmt.Fprintf(&c.out, "<text x=\"%s\" y=\"%s\" font-size=\"%s\"%s %s>%s</text>\n",
@@ -235,7 +177,7 @@ func (c *canvas) DrawImage(rect vg.Rectangle, img image.Image) {
 		number(x), number(y), number(c.scaled(size.X)), number(c.scaled(size.Y)), base64.StdEncoding.EncodeToString(data.Bytes()))
 }
 
-// titled draws marks that show a text when pointed at.
+// titled implements setter: marks that show a text when pointed at.
 func (c *canvas) titled(title string, marks func()) {
 	c.out.WriteString("<g><title>" + html.EscapeString(printable(title)) + "</title>\n")
 	marks()
@@ -251,7 +193,7 @@ func paint(attribute, prefix string, clr color.Color) string {
 		}
 		return s
 	}
-	rgba := color.NRGBAModel.Convert(clr).(color.NRGBA)
+	rgba := rgb(clr)
 	return fmt.Sprintf(`%s="#%02x%02x%02x" %s-opacity="%s"`, attribute, rgba.R, rgba.G, rgba.B, attribute, number(float64(rgba.A)/255))
 }
 
@@ -275,60 +217,4 @@ func printable(s string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(s, "\ufffd"))
-}
-
-// typesetter measures text in Liberation Sans, whose widths are those of Arial
-// and Helvetica, and leaves its setting to the reader's browser.
-type typesetter struct{ text.Plain }
-
-// Box implements text.Handler. Ideographs, Hangul and pictographs, which
-// Liberation lacks, are as wide as the font is high.
-func (h typesetter) Box(txt string, fnt font.Font) (width, height, depth vg.Length) {
-	wide := 0
-	narrow := strings.Map(func(r rune) rune {
-		if r >= 0x1100 && r < 0x1200 || r >= 0x2e80 {
-			wide++
-			return -1
-		}
-		return r
-	}, txt)
-	width, height, depth = h.Plain.Box(narrow, fnt)
-	return width + vg.Length(wide)*fnt.Size, height, depth
-}
-
-// Draw implements text.Handler.
-func (h typesetter) Draw(c vg.Canvas, txt string, style text.Style, pt vg.Point) {
-	target := underlying(c)
-	if target == nil {
-		h.Plain.Draw(c, txt, style, pt)
-		return
-	}
-	c.Push()
-	defer c.Pop()
-	c.SetColor(style.Color)
-	c.Translate(pt)
-	c.Rotate(style.Rotation)
-	extents := h.Extents(style.Font)
-	y := style.Height(txt)*vg.Length(style.YAlign) - extents.Ascent + style.Font.Size
-	anchor := "start"
-	switch {
-	case style.XAlign < -0.75:
-		anchor = "end"
-	case style.XAlign < -0.25:
-		anchor = "middle"
-	}
-	target.text(style.Font, vg.Point{Y: y}, anchor, txt)
-}
-
-// underlying returns the SVG canvas below a canvas; nil where it is another.
-func underlying(c vg.Canvas) *canvas {
-	switch c := c.(type) {
-	case *canvas:
-		return c
-	case draw.Canvas:
-		return underlying(c.Canvas)
-	case *draw.Canvas:
-		return underlying(c.Canvas)
-	}
-	return nil
 }

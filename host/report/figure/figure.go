@@ -32,10 +32,15 @@ type Figure struct {
 	Keys   []Key
 	// Width is the one to be drawn at where there is room for it.
 	Width float64
+	// Columns is how many of a journal's two columns it takes in print; 0: one,
+	// or two where it is wider than Half.
+	Columns int
 	// Height is that of the plot, axes included.
 	Height float64
 	// Draw puts axes and marks into the plot; width is that of the figure.
 	Draw func(p *plot.Plot, width float64)
+	// Data is what is shown, as numbers.
+	Data Table
 }
 
 // Key is an entry of the legend.
@@ -55,6 +60,12 @@ const (
 	Line
 	Dash
 	Box
+	Square
+	Triangle
+	Diamond
+	Inverted // a triangle on its tip
+	Cross
+	Plus
 )
 
 const (
@@ -68,43 +79,60 @@ const (
 
 // Inline returns the figure as an SVG element for a page that has Stylesheet.
 func (f Figure) Inline(width float64) string {
-	body, w, h := f.draw(width, false)
+	l := f.layout(width, false)
+	c := newCanvas(vg.Length(l.width), vg.Length(l.height))
+	f.draw(c, l)
+	w, h := number(l.width), number(l.height)
 	return fmt.Sprintf("<svg class=\"chart\" role=\"img\" aria-label=\"%s\" viewBox=\"0 0 %s %s\" width=\"%s\" height=\"%s\">\n%s</svg>",
-		html.EscapeString(printable(f.Title+". "+f.Alt)), number(w), number(h), number(w), number(h), body)
+		html.EscapeString(printable(f.Title+". "+f.Alt)), w, h, w, h, c.out.Bytes())
 }
 
-// File returns the figure as an SVG document that needs nothing else.
+// File returns the figure as an SVG document that needs nothing else, in light
+// and dark: for a screen. Print is for paper.
 func (f Figure) File() []byte {
-	body, w, h := f.draw(f.Width, true)
-	view := number(-padding) + " " + number(-padding) + " " + number(w+2*padding) + " " + number(h+2*padding)
+	l := f.layout(f.Width, true)
+	c := newCanvas(vg.Length(l.width), vg.Length(l.height))
+	f.draw(c, l)
+	w, h := number(l.width+2*padding), number(l.height+2*padding)
+	view := number(-padding) + " " + number(-padding) + " " + w + " " + h
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" aria-label=\"%s\" viewBox=\"%s\" width=\"%s\" height=\"%s\" font-family=\"%s\">\n",
-		html.EscapeString(printable(f.Title+". "+f.Alt)), view, number(w+2*padding), number(h+2*padding), html.EscapeString(fontFamily))
-	fmt.Fprintf(&out, "<style>\n%s</style>\n<rect x=\"%s\" y=\"%s\" width=\"100%%\" height=\"100%%\" %s/>\n%s</svg>\n", Stylesheet(), number(-padding), number(-padding), paint("fill", "f", Paper), body)
+		html.EscapeString(printable(f.Title+". "+f.Alt)), view, w, h, html.EscapeString(fontFamily))
+	fmt.Fprintf(&out, "<style>\n%s</style>\n<rect x=\"%s\" y=\"%s\" width=\"100%%\" height=\"100%%\" %s/>\n%s</svg>\n",
+		Stylesheet(), number(-padding), number(-padding), paint("fill", "f", Paper), c.out.Bytes())
 	return out.Bytes()
 }
 
-// draw lays out title, legend, axis label and plot, from the top.
-func (f Figure) draw(width float64, titled bool) (body string, w, h float64) {
-	rows := f.legendRows(width)
-	head := float64(len(rows)) * rowHeight
+// layout is where a figure's parts stand, from the top: title, legend, label of
+// the vertical axis, plot.
+type layout struct {
+	width, height float64
+	titled        bool
+	legend        [][]Key
+}
+
+func (f Figure) layout(width float64, titled bool) layout {
+	l := layout{width: width, titled: titled, legend: f.legendRows(width)}
+	l.height = float64(len(l.legend))*rowHeight + f.Height + 2*margin
 	if titled {
-		head += titleSize + 12
+		l.height += titleSize + 12
 	}
 	if f.YLabel != "" {
-		head += rowHeight
+		l.height += rowHeight
 	}
-	h = head + f.Height + 2*margin
-	c := newCanvas(vg.Length(width), vg.Length(h))
-	top := vg.Length(h - margin)
+	return l
+}
+
+func (f Figure) draw(c vg.Canvas, l layout) {
+	top := vg.Length(l.height - margin)
 	left := vg.Length(leftEdge)
-	if titled {
+	if l.titled {
 		heading := style(titleSize, Ink)
 		heading.Font.Weight = 2
 		heading.Handler.Draw(c, f.Title, heading, vg.Point{X: left, Y: top - titleSize + 2})
 		top -= titleSize + 12
 	}
-	for _, row := range rows {
+	for _, row := range l.legend {
 		drawKeys(c, row, vg.Point{X: left, Y: top - rowHeight/2})
 		top -= rowHeight
 	}
@@ -114,12 +142,11 @@ func (f Figure) draw(width float64, titled bool) (body string, w, h float64) {
 		top -= rowHeight
 	}
 	p := newPlot()
-	f.Draw(p, width)
+	f.Draw(p, l.width)
 	p.Draw(draw.Canvas{Canvas: c, Rectangle: vg.Rectangle{
 		Min: vg.Point{X: leftEdge, Y: margin},
-		Max: vg.Point{X: vg.Length(width) - margin, Y: top},
+		Max: vg.Point{X: vg.Length(l.width) - margin, Y: top},
 	}})
-	return c.out.String(), width, h
 }
 
 // legendRows breaks the keys into rows that fit.
@@ -139,16 +166,12 @@ func (f Figure) legendRows(width float64) [][]Key {
 	return rows
 }
 
-func drawKeys(c *canvas, keys []Key, at vg.Point) {
+func drawKeys(c vg.Canvas, keys []Key, at vg.Point) {
 	label := style(textSize, Ink)
 	dc := draw.Canvas{Canvas: c}
 	for _, key := range keys {
 		middle := vg.Point{X: at.X + keyWidth/2 - 2, Y: at.Y}
 		switch key.Shape {
-		case Dot:
-			circle(dc, middle, 4.5, key.Color, false)
-		case Ring:
-			circle(dc, middle, 4.5, key.Color, true)
 		case Line, Dash:
 			line := draw.LineStyle{Color: key.Color, Width: 2}
 			if key.Shape == Dash {
@@ -157,6 +180,8 @@ func drawKeys(c *canvas, keys []Key, at vg.Point) {
 			dc.StrokeLine2(line, middle.X-7, middle.Y, middle.X+7, middle.Y)
 		case Box:
 			rectangle(dc, key.Color, middle.X-5, middle.Y-5, middle.X+5, middle.Y+5)
+		default:
+			mark(dc, middle, 4.5, key.Color, key.Shape)
 		}
 		label.Handler.Draw(c, key.Label, label, vg.Point{X: at.X + keyWidth, Y: at.Y - 4})
 		at.X += keyWidth + label.Width(key.Label) + keyGap

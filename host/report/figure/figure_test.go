@@ -5,7 +5,10 @@ import (
 	"encoding/xml"
 	"fmt"
 	"image"
+	"image/png"
 	"math"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -121,7 +124,7 @@ func TestElide(t *testing.T) {
 func sample() Figure {
 	return Figure{
 		Name: "sample", Title: `a < b & "c"`, Alt: "x", YLabel: "y]]>", Width: Half, Height: 200,
-		Keys: []Key{{"dot", Ink, Dot}, {"ring", Learned, Ring}, {"line", Wrong, Line}, {"dash", Muted, Dash}, {"box", Right, Box}, {strings.Repeat("long ", 12), Ink, Box}},
+		Keys: []Key{{"dot", Ink, Dot}, {"square", Ink, Square}, {"triangle", Ink, Triangle}, {"diamond", Ink, Diamond}, {"inverted", Ink, Inverted}, {"cross", Ink, Cross}, {"plus", Ink, Plus}, {"ring", Learned, Ring}, {"line", Wrong, Line}, {"dash", Muted, Dash}, {"box", Right, Box}, {strings.Repeat("long ", 12), Ink, Box}},
 		Draw: func(p *plot.Plot, _ float64) {
 			p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 1, 0, 1
 			p.X.Tick.Marker, p.Y.Tick.Marker = Percent(0, 1, 0.5), Names([]string{"<one>", "два"})
@@ -183,5 +186,145 @@ func TestCanvas(t *testing.T) {
 		if !strings.Contains(c.out.String(), want) {
 			t.Errorf("%s lacks %q", c.out.String(), want)
 		}
+	}
+}
+
+// A figure for print has the width of a column or of a page, in every format,
+// and the same figure is the same bytes.
+func TestPrint(t *testing.T) {
+	f := sample()
+	for _, test := range []struct {
+		columns     int
+		centimetres float64
+	}{{1, 8.4}, {2, 17.4}} {
+		f.Columns = test.columns
+		for _, format := range Formats() {
+			file, err := f.Print(format)
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, err := f.Print(format)
+			if err != nil || !bytes.Equal(file, again) {
+				t.Errorf("%s: the same figure gave other bytes, error %v", format, err)
+			}
+			if got := printedWidth(t, format, file); math.Abs(got-test.centimetres) > 0.02 {
+				t.Errorf("%s in %d columns is %.3f cm wide, want %v", format, test.columns, got, test.centimetres)
+			}
+		}
+	}
+	if _, err := f.Print("gif"); err == nil {
+		t.Error("a format that is not there was written")
+	}
+}
+
+// printedWidth reads a file's width, in centimetres.
+func printedWidth(t *testing.T, format Format, file []byte) (width float64) {
+	t.Helper()
+	find := func(pattern string) float64 {
+		found := regexp.MustCompile(pattern).FindSubmatch(file)
+		if found == nil {
+			t.Fatalf("%s: there is no %s", format, pattern)
+		}
+		v, err := strconv.ParseFloat(string(found[1]), 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	switch format {
+	case PDF:
+		return find(`/MediaBox \[0 0 ([0-9.]+) `) / 72 * 2.54
+	case PNG:
+		picture, err := png.Decode(bytes.NewReader(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return float64(picture.Bounds().Dx()) / 300 * 2.54
+	}
+	return find(`width="([0-9.]+)cm"`)
+}
+
+// A PDF holds the font, of it the letters that it uses, and no date.
+func TestPDF(t *testing.T) {
+	f := sample()
+	f.YLabel = "β → 类"
+	file, err := f.Print(PDF)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"%PDF-", "/FontFile2", "/BaseFont /utf8liberationsans", "/ToUnicode", "/ca 0.498"} {
+		if !bytes.Contains(file, []byte(want)) {
+			t.Errorf("the PDF lacks %q", want)
+		}
+	}
+	for _, not := range []string{"Date", "1970", "FPDF"} {
+		if bytes.Contains(file, []byte(not)) {
+			t.Errorf("the PDF has %q", not)
+		}
+	}
+	if len(file) > 120_000 {
+		t.Errorf("the PDF has %d bytes: is the whole font in it?", len(file))
+	}
+	if got := handler().within("β → 类 \U0001f600", style(12, Ink).Font); got != "β → □ □" {
+		t.Errorf("what the font lacks is %q", got)
+	}
+}
+
+// The page must turn and place what is drawn as the SVG does.
+func TestSheet(t *testing.T) {
+	s := newSheet(100, 100, "")
+	s.pdf.SetCompression(false)
+	s.Push()
+	s.Translate(vg.Point{X: 10, Y: 20})
+	s.Rotate(math.Pi / 2)
+	s.SetColor(Wrong)
+	s.text(style(12, Ink).Font, vg.Point{}, "start", "a")
+	s.Pop()
+	var path vg.Path
+	path.Move(vg.Point{X: 60, Y: 50})
+	path.Arc(vg.Point{X: 50, Y: 50}, 10, 0, math.Pi/2)
+	path.QuadTo(vg.Point{X: 1, Y: 1}, vg.Point{X: 2, Y: 2})
+	s.SetLineDash([]vg.Length{3}, 0)
+	s.Stroke(path)
+	s.DrawImage(vg.Rectangle{Max: vg.Point{X: 3, Y: 3}}, image.NewGray(image.Rect(0, 0, 2, 2)))
+	file, err := s.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"0.00000 1.00000 -1.00000 0.00000 6.66667 13.33333 cm", // turned, at (10, 20) pixels
+		"40.00 33.33 m", "37.01523 40.00000 33.33333 40.00000 c", "11.55556 13.77778 0.88889 0.88889 1.33333 1.33333 c", "[2.00] 0.00 d", "0.788 0.310 0.039",
+	} {
+		if !bytes.Contains(file, []byte(want)) {
+			t.Errorf("the page lacks %q:\n%s", want, file[:min(len(file), 3000)])
+		}
+	}
+}
+
+func TestSeriesDiffer(t *testing.T) {
+	seen := map[string]int{}
+	for i := range 64 {
+		color, shape := Series(i)
+		look := fmt.Sprint(color.Name, shape)
+		if j, there := seen[look]; there {
+			t.Errorf("series %d looks like %d", i, j)
+		}
+		seen[look] = i
+	}
+	a, _ := Series(0)
+	if a != Learned {
+		t.Error("the first series is not in the colour of what was learned")
+	}
+}
+
+func TestTable(t *testing.T) {
+	table := NewTable("a", "b")
+	half, none := 0.5, (*float64)(nil)
+	n := 3
+	table.Add("x,\"y\"", 1)
+	table.Add(&half, none)
+	table.Add(float32(0.1), &n)
+	if got, want := string(table.CSV()), "a,b\n\"x,\"\"y\"\"\",1\n0.5,\n0.1,3\n"; got != want {
+		t.Errorf("the table is %q, want %q", got, want)
 	}
 }

@@ -38,22 +38,28 @@ func (g Grid) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 }
 
-// Point is a disc, or a ring where Hollow, of a radius in pixels.
+// Point is a mark of a radius in pixels: a disc, a ring where Hollow, or of
+// another shape.
 type Point struct {
 	X, Y, Radius float64
 	Color        Color
 	Hollow       bool
+	Shape        Shape
 	Title        string
 }
 
-// Points draws discs and rings.
+// Points draws marks.
 type Points []Point
 
 // Plot implements plot.Plotter.
 func (ps Points) Plot(c draw.Canvas, p *plot.Plot) {
 	for _, pt := range ps {
 		at := vg.Point{X: c.X(p.X.Norm(pt.X)), Y: c.Y(p.Y.Norm(pt.Y))}
-		titled(c, pt.Title, func() { circle(c, at, vg.Length(pt.Radius), pt.Color, pt.Hollow) })
+		shape := pt.Shape
+		if pt.Hollow {
+			shape = Ring
+		}
+		titled(c, pt.Title, func() { mark(c, at, vg.Length(pt.Radius), pt.Color, shape) })
 	}
 }
 
@@ -103,10 +109,11 @@ func (bs Bars) Plot(c draw.Canvas, p *plot.Plot) {
 
 // Curve is a line through points.
 type Curve struct {
-	X, Y  []float64
-	Color Color
-	Width float64
-	Title string
+	X, Y   []float64
+	Color  Color
+	Width  float64
+	Dashed bool
+	Title  string
 }
 
 // Plot implements plot.Plotter.
@@ -115,9 +122,11 @@ func (cv Curve) Plot(c draw.Canvas, p *plot.Plot) {
 	for i := range points {
 		points[i] = vg.Point{X: c.X(p.X.Norm(cv.X[i])), Y: c.Y(p.Y.Norm(cv.Y[i]))}
 	}
-	titled(c, cv.Title, func() {
-		c.StrokeLines(draw.LineStyle{Color: cv.Color, Width: vg.Length(cv.Width)}, points)
-	})
+	line := draw.LineStyle{Color: cv.Color, Width: vg.Length(cv.Width)}
+	if cv.Dashed {
+		line.Dashes = dashes()
+	}
+	titled(c, cv.Title, func() { c.StrokeLines(line, points) })
 }
 
 // Label is text at a point, moved by (DX, DY) pixels, upwards and to the right.
@@ -159,23 +168,52 @@ func titled(c draw.Canvas, title string, marks func()) {
 	marks()
 }
 
-func circle(c draw.Canvas, at vg.Point, radius vg.Length, clr Color, hollow bool) {
-	disc := func(r vg.Length) vg.Path {
+// mark draws a shape around a point. All but crosses are filled, and as large to
+// the eye as a disc of the radius.
+func mark(c draw.Canvas, at vg.Point, radius vg.Length, clr Color, shape Shape) {
+	corners := map[Shape][]vg.Point{
+		Square:   {{X: -0.87, Y: -0.87}, {X: 0.87, Y: -0.87}, {X: 0.87, Y: 0.87}, {X: -0.87, Y: 0.87}},
+		Triangle: {{X: -1.1, Y: -0.75}, {X: 1.1, Y: -0.75}, {Y: 1.15}},
+		Inverted: {{X: -1.1, Y: 0.75}, {X: 1.1, Y: 0.75}, {Y: -1.15}},
+		Diamond:  {{X: -1.2}, {Y: -1.2}, {X: 1.2}, {Y: 1.2}},
+	}[shape]
+	strokes := map[Shape][][2]vg.Point{
+		Cross: {{{X: -0.85, Y: -0.85}, {X: 0.85, Y: 0.85}}, {{X: -0.85, Y: 0.85}, {X: 0.85, Y: -0.85}}},
+		Plus:  {{{X: -1.1}, {X: 1.1}}, {{Y: -1.1}, {Y: 1.1}}},
+	}[shape]
+	around := func(pt vg.Point) vg.Point { return at.Add(pt.Scale(radius)) }
+	switch {
+	case corners != nil:
 		var path vg.Path
-		path.Move(vg.Point{X: at.X + r, Y: at.Y})
-		path.Arc(at, r, 0, 2*math.Pi)
+		path.Move(around(corners[0]))
+		for _, corner := range corners[1:] {
+			path.Line(around(corner))
+		}
 		path.Close()
-		return path
-	}
-	if !hollow {
 		c.SetColor(clr)
-		c.Fill(disc(radius))
-		return
+		c.Fill(path)
+	case strokes != nil:
+		for _, s := range strokes {
+			from, to := around(s[0]), around(s[1])
+			c.StrokeLine2(draw.LineStyle{Color: clr, Width: 2}, from.X, from.Y, to.X, to.Y)
+		}
+	case shape == Ring:
+		c.SetColor(Paper)
+		c.Fill(disc(at, radius))
+		c.SetLineStyle(draw.LineStyle{Color: clr, Width: 2})
+		c.Stroke(disc(at, radius-1))
+	default:
+		c.SetColor(clr)
+		c.Fill(disc(at, radius))
 	}
-	c.SetColor(Paper)
-	c.Fill(disc(radius))
-	c.SetLineStyle(draw.LineStyle{Color: clr, Width: 2})
-	c.Stroke(disc(radius - 1))
+}
+
+func disc(at vg.Point, radius vg.Length) vg.Path {
+	var path vg.Path
+	path.Move(vg.Point{X: at.X + radius, Y: at.Y})
+	path.Arc(at, radius, 0, 2*math.Pi)
+	path.Close()
+	return path
 }
 
 func rectangle(c draw.Canvas, clr Color, x1, y1, x2, y2 vg.Length) {
@@ -246,4 +284,24 @@ func Step(span float64, n int) float64 {
 		}
 	}
 	return 10 * power
+}
+
+// ShareAxis makes an axis of shares, as per cent, that holds the values.
+func ShareAxis(axis *plot.Axis, values []float64) {
+	low, high := 1.0, 0.0
+	for _, v := range values {
+		low, high = min(low, v), max(high, v)
+	}
+	if low > high { // no values
+		low, high = 0, 1
+	}
+	step := max(0.01, Step(high-low, 5))
+	axis.Min, axis.Max = max(0, math.Floor(low/step)*step), min(1, math.Ceil(high/step)*step)
+	if axis.Max-axis.Min < step {
+		axis.Min, axis.Max = max(0, axis.Min-step), min(1, axis.Max+step)
+	}
+	// Marks on the edge are whole.
+	axis.Tick.Marker = Percent(axis.Min, axis.Max, step)
+	edge := 0.03 * (axis.Max - axis.Min)
+	axis.Min, axis.Max = axis.Min-edge, axis.Max+edge
 }

@@ -3,6 +3,7 @@ package figure
 import (
 	"fmt"
 	"image/color"
+	"math"
 	"strings"
 	"sync"
 
@@ -23,18 +24,23 @@ type Color struct {
 	Alpha float64
 }
 
-// RGBA implements color.Color with the light theme's value, for canvases other
-// than ours (PDF, bitmaps).
-func (c Color) RGBA() (r, g, b, a uint32) {
-	var value color.NRGBA
-	value.A = 255
+// RGBA implements color.Color with the light theme's value, for print.
+func (c Color) RGBA() (r, g, b, a uint32) { return rgb(c).RGBA() }
+
+// rgb is a colour as it is in print.
+func rgb(clr color.Color) color.NRGBA {
+	c, ours := clr.(Color)
+	if !ours {
+		return color.NRGBAModel.Convert(clr).(color.NRGBA)
+	}
+	value := color.NRGBA{A: math.MaxUint8}
 	if c.Alpha > 0 {
-		value.A = uint8(c.Alpha * 255)
+		value.A = uint8(c.Alpha * math.MaxUint8)
 	}
 	if _, err := fmt.Sscanf(c.Light, "#%02x%02x%02x", &value.R, &value.G, &value.B); err != nil {
-		return color.Black.RGBA()
+		return color.NRGBA{A: math.MaxUint8}
 	}
-	return value.RGBA()
+	return value
 }
 
 // Fade returns the colour with an opacity.
@@ -67,6 +73,8 @@ func seeds() []Color {
 		{Name: "seed4", Light: "#b5487f", Dark: "#de86b3"},
 		{Name: "seed5", Light: "#c94f0a", Dark: "#f08a4b"},
 		{Name: "seed6", Light: "#5b6270", Dark: "#a2a8b4"},
+		{Name: "seed7", Light: "#6f4fc0", Dark: "#ad97f2"},
+		{Name: "seed8", Light: "#80603a", Dark: "#c8a67c"},
 	}
 }
 
@@ -79,6 +87,14 @@ func Seed(i, n int) Color {
 		return Learned.Fade(0.45)
 	}
 	return seeds()[i]
+}
+
+// Series returns the look of the i-th of several series: a colour and a shape,
+// either of which tells it from its neighbours, and both from all of 64.
+func Series(i int) (Color, Shape) {
+	colors := seeds()
+	shapes := []Shape{Dot, Square, Triangle, Diamond, Inverted, Cross, Plus, Ring}
+	return colors[i%len(colors)], shapes[(i+i/len(shapes))%len(shapes)]
 }
 
 func palette() []Color {
@@ -117,7 +133,7 @@ func style(size vg.Length, clr color.Color) text.Style {
 }
 
 // handler holds the parsed fonts, which is worth doing once.
-var handler = sync.OnceValue(func() text.Handler {
+var handler = sync.OnceValue(func() typesetter {
 	return typesetter{text.Plain{Fonts: font.NewCache(liberation.Collection())}}
 })
 

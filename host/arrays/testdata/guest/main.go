@@ -23,9 +23,56 @@ var plugin = serve.Policies(
 		Needs:      []sdk.ViewKind{sdk.ViewFeatures},
 		Selection:  func() sdk.Selection { return &texts{} },
 	},
+	sdk.Policy{
+		Name: "grows", Version: "1.0.0", Summary: "more of each class from round to round", Rounds: true,
+		Parameters: `{"type": "object", "properties": {"k": {"type": "integer", "default": 1}}}`,
+		Needs:      []sdk.ViewKind{sdk.ViewClassTopK, sdk.ViewPrevious},
+		Selection:  func() sdk.Selection { return &grows{} },
+	},
 )
 
 func main() { plugin.Main() }
+
+// grows goes through all rounds that there are: in round r, from 1, each class gets
+// its first r k rows.
+type grows struct {
+	k      int
+	ranked *sdk.ClassTopK
+	before *sdk.Previous
+}
+
+func (g *grows) Configure(s *sdk.Setup) (err error) {
+	if g.k, err = s.Int("k"); err != nil {
+		return err
+	}
+	if g.before, err = s.OpenPrevious(); err != nil {
+		return err
+	}
+	g.ranked, err = s.OpenClassTopK(sdk.Ensemble, g.k*int(s.MaxRounds), 0)
+	return err
+}
+
+func (g *grows) EndRound(r *sdk.Round) (bool, error) {
+	before, err := g.before.Read(0, 1000)
+	if err != nil {
+		return false, err
+	}
+	if err := r.Metric("before", float64(len(before))); err != nil {
+		return false, err
+	}
+	for c := range r.Classes {
+		ranked, err := g.ranked.Class(int(c))
+		if err != nil {
+			return false, err
+		}
+		for _, row := range ranked[:min(len(ranked), g.k*(r.Number+1))] {
+			if err := r.Emit(sdk.Label{Row: row.Row, Class: c, Weight: 1}); err != nil {
+				return false, err
+			}
+		}
+	}
+	return r.Learns() && r.Number+1 < int(r.MaxRounds), nil
+}
 
 type kinds struct {
 	names []string
