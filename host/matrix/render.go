@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
 )
 
 // details are the figures of one row in words: its interval and what it was made of.
@@ -179,6 +180,7 @@ func (t *Table) Print(w io.Writer) error {
 	for _, b := range t.blocks() {
 		p := table.NewWriter()
 		p.SetStyle(table.StyleLight)
+		p.Style().Format.Header = text.FormatDefault // names are as they were given
 		p.SetTitle("%s", join(t.Name, b.title))
 		header := table.Row{}
 		for _, h := range append(append([]string{}, b.heads...), b.columns...) {

@@ -188,9 +188,10 @@ func (t *Table) blocks() []block {
 	return blocks
 }
 
+// distinct are the values that rows have, in their order.
 func (t *Table) distinct(of func(Row) string) (values []string) {
 	for _, r := range t.Rows {
-		if v := of(r); !slices.Contains(values, v) {
+		if v := of(r); v != "" && !slices.Contains(values, v) {
 			values = append(values, v)
 		}
 	}
@@ -200,7 +201,7 @@ func (t *Table) distinct(of func(Row) string) (values []string) {
 func (t *Table) block(title string, columns []string, means bool, in func(Row) bool, columnOf func(Row) string) block {
 	b := block{title: title, heads: []string{"method"}, columns: columns}
 	// A column that says the same of every method says nothing.
-	strategy := len(t.distinct(func(r Row) string { return r.Strategy })) > 2 || len(t.distinct(func(r Row) string { return r.Method })) == 1
+	strategy := len(t.distinct(func(r Row) string { return r.Strategy })) > 1
 	k := len(t.distinct(func(r Row) string { return countText(r.K) })) > 1
 	if strategy {
 		b.heads = append(b.heads, "strategy")
@@ -266,6 +267,14 @@ func (b *block) mark() {
 // points is a share in percent with one decimal.
 func points(share float64) string { return fmt.Sprintf("%.1f", 100*share) }
 
+// counted is a number with its noun.
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
 // text is an entry, with what stands between mean and deviation, and for none.
 func (e entry) text(plusMinus, none string) string {
 	switch {
@@ -293,7 +302,7 @@ func (t *Table) caption() string {
 		text += fmt.Sprintf(", mean ± standard deviation (n - 1) over %d seeds; the 95 %% interval is mean ± t s / √n, t the 0.975 quantile of Student's t with n - 1 degrees of freedom", most)
 	}
 	if failed > 0 {
-		text += fmt.Sprintf("; %d runs failed and are left out", failed)
+		text += fmt.Sprintf("; %s left out, for they failed", counted(failed, "run"))
 	}
 	return text + "."
 }
