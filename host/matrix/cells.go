@@ -86,8 +86,12 @@ var cellColumns = []column{
 	{"nll", func(c *Cell) string { return number(c.Measures().NLL) }},
 	{"mean_confidence", func(c *Cell) string { return number(c.Measures().MeanConfidence) }},
 	{"zero_shot_top1", func(c *Cell) string { return number(c.Metrics.ZeroShot.Top1) }},
-	{"seeds", func(c *Cell) string { return learned(c, func(l *evaluate.Learned) string { return strconv.Itoa(len(l.Seeds)) }) }},
-	{"seeds_mean", func(c *Cell) string { return learned(c, func(l *evaluate.Learned) string { return number(l.SeedsMean) }) }},
+	{"seeds", func(c *Cell) string {
+		return learned(c, func(l *evaluate.Learned) string { return strconv.Itoa(len(l.Seeds)) })
+	}},
+	{"seeds_mean", func(c *Cell) string {
+		return learned(c, func(l *evaluate.Learned) string { return number(l.SeedsMean) })
+	}},
 	{"seeds_deviation", func(c *Cell) string {
 		return learned(c, func(l *evaluate.Learned) string { return number(l.SeedsDeviation) })
 	}},
