@@ -8,11 +8,15 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/google/renameio/v2"
 
 	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/graphs/preprocess"
+	"github.com/upl-host/upl-host/host/backbone"
+	"github.com/upl-host/upl-host/host/dataset"
 	"github.com/upl-host/upl-host/host/encode"
 )
 
@@ -20,8 +24,8 @@ import (
 // set, ascending. Rows of features/MODEL.npy are all of the first model's, and
 // unlabeled of the others'.
 type pictures struct {
-	all, unlabeled, test []int
-	skipped              int
+	all, unlabeled, validation, test []int
+	skipped                          int
 }
 
 const (
@@ -30,22 +34,31 @@ const (
 	skippedName  = "skipped.csv"
 )
 
+// The splits in the table of pictures. What is a validation picture alone is called that.
+const (
+	splitUnlabeled  = "unlabeled"
+	splitValidation = "validation"
+	splitTest       = "test"
+	splitBoth       = "both"
+)
+
 func featuresName(model string) string { return "features/" + model + ".npy" }
 
 func (r *run) encodeInputs() string {
-	parts := []string{r.dataDigest()}
+	parts := []string{r.dataDigest(), r.labels}
 	for _, m := range r.models {
 		parts = append(parts, m.Name, m.Hash, m.Transform.Key())
 	}
 	return digest(parts...)
 }
 
-// encode brings every picture's features into the cache, then into files.
-func (r *run) encode(ctx context.Context) (_ []string, err error) {
+// encode brings every picture's features into the cache, then into files. labels
+// names a picture's label for the table of pictures.
+func (r *run) encode(ctx context.Context, labels func(picture int) string) (_ []string, err error) {
 	union := r.union()
-	files := make([]string, len(union))
+	sources := make([]encode.Source, len(union))
 	for k, i := range union {
-		files[k] = r.data.Pictures[i].File
+		sources[k] = r.data.Pictures[i]
 	}
 	limits := preprocess.Limits{Pixels: r.config.Dataset.MaxPixels}
 	models, err := r.encoders(union, limits)
@@ -57,8 +70,8 @@ func (r *run) encode(ctx context.Context) (_ []string, err error) {
 			err = errors.Join(err, m.Cache.Close())
 		}
 	}()
-	task := r.options.Display.Start("encode", len(files), "pictures")
-	result, err := encode.Encode(ctx, files, models, encode.Options{
+	task := r.options.Display.Start("encode", len(sources), "pictures")
+	result, err := encode.Encode(ctx, sources, models, encode.Options{
 		BatchSize: r.config.Run.BatchSize, Workers: r.config.Run.Threads, Limits: limits,
 		FailOnBadPicture: r.config.Dataset.Corrupt == "fail", Progress: task.Set, FlushEvery: saveEvery,
 	})
@@ -67,16 +80,16 @@ func (r *run) encode(ctx context.Context) (_ []string, err error) {
 		return nil, err
 	}
 	for m, n := range result.Encoded {
-		r.log.Info("pictures encoded", "model", models[m].Name, "new", n, "cached", len(files)-n)
+		r.log.Info("pictures encoded", "model", models[m].Name, "new", n, "cached", len(sources)-n)
 	}
 	bad := map[int]error{}
 	for _, s := range result.Skipped {
 		bad[union[s.Index]] = s.Reason
 	}
-	if err := r.writePictures(bad); err != nil {
+	if err := r.writePictures(bad, labels); err != nil {
 		return nil, err
 	}
-	if err := r.warnSkipped(files, result.Skipped); err != nil {
+	if err := r.warnSkipped(sources, result.Skipped); err != nil {
 		return nil, err
 	}
 	outputs := []string{classesName, picturesName, skippedName}
@@ -114,13 +127,12 @@ func (r *run) encoders(union []int, limits preprocess.Limits) (models []encode.M
 	if err != nil {
 		return nil, err
 	}
-	if r.config.Learn.Method == methodPrompt {
+	if learnsPrompts(r.config.Learn) {
 		r.towers.begin(0) // it learns, whatever is cached
 	}
 	unlabeled := membership(r.data.Unlabeled)
 	for i, d := range r.models {
-		place := filepath.Join(r.config.Cache.Dir, "features", digest(d.Key(device), fmt.Sprint(limits, r.config.Run.BatchSize))[:32])
-		cache, err := encode.OpenCache(place, d.Config.EmbeddingWidth, r.log)
+		cache, err := r.featureCache(d, device, limits)
 		if err != nil {
 			return models, err
 		}
@@ -136,6 +148,14 @@ func (r *run) encoders(union []int, limits preprocess.Limits) (models []encode.M
 	return models, nil
 }
 
+// featureCache opens the cache of a model's features of pictures, or, with words
+// that name a view, of views of them.
+func (r *run) featureCache(d *backbone.Description, device string, limits preprocess.Limits, view ...string) (*encode.Cache, error) {
+	const letters = 32
+	name := digest(append([]string{d.Key(device), fmt.Sprint(limits, r.config.Run.BatchSize)}, view...)...)[:letters]
+	return encode.OpenCache(filepath.Join(r.config.Cache.Dir, "features", name), d.Config.EmbeddingWidth, r.log)
+}
+
 func membership(indices []int) map[int]bool {
 	set := make(map[int]bool, len(indices))
 	for _, i := range indices {
@@ -144,17 +164,17 @@ func membership(indices []int) map[int]bool {
 	return set
 }
 
-func (r *run) warnSkipped(files []string, skipped []encode.Skipped) error {
+func (r *run) warnSkipped(sources []encode.Source, skipped []encode.Skipped) error {
 	if len(skipped) == 0 {
 		return nil
 	}
 	first := skipped[0]
-	if len(skipped) == len(files) {
+	if len(skipped) == len(sources) {
 		return &UsageError{Err: fmt.Errorf("none of the %d pictures can be decoded, see %s; the first is %s: %s",
-			len(files), r.folder.Join(skippedName), files[first.Index], first.Reason.Error())}
+			len(sources), r.folder.Join(skippedName), sources[first.Index].Name(), first.Reason.Error())}
 	}
 	r.warn("%d of %d pictures cannot be decoded and are skipped, see %s; the first is %s: %v",
-		len(skipped), len(files), skippedName, files[first.Index], first.Reason)
+		len(skipped), len(sources), skippedName, sources[first.Index].Name(), first.Reason)
 	return nil
 }
 
@@ -166,7 +186,7 @@ func (r *run) warn(format string, arguments ...any) {
 	r.manifest.Warnings = append(r.manifest.Warnings, message)
 }
 
-func (r *run) writePictures(bad map[int]error) error {
+func (r *run) writePictures(bad map[int]error, labels func(picture int) string) error {
 	classes := [][]string{{"folder", "name"}}
 	for _, c := range r.data.Classes {
 		classes = append(classes, []string{c.Folder, c.Name})
@@ -178,26 +198,20 @@ func (r *run) writePictures(bad map[int]error) error {
 			skipped = append(skipped, []string{r.data.Pictures[i].ID, reason.Error()})
 			continue
 		}
-		split := "unlabeled"
+		split := splitValidation
 		switch {
 		case unlabeled[i] && test[i]:
-			split = "both"
+			split = splitBoth
+		case unlabeled[i]:
+			split = splitUnlabeled
 		case test[i]:
-			split = "test"
+			split = splitTest
 		}
-		kept = append(kept, []string{r.data.Pictures[i].ID, split, r.labelName(i)})
+		kept = append(kept, []string{r.data.Pictures[i].ID, split, labels(i)})
 	}
 	return errors.Join(
 		r.writeTable(classesName, classes), r.writeTable(picturesName, kept), r.writeTable(skippedName, skipped),
 	)
-}
-
-// labelName is the class name of a picture's label, empty where there is none.
-func (r *run) labelName(picture int) string {
-	if label := r.truth.Label(picture); label >= 0 {
-		return r.classNames[label]
-	}
-	return ""
 }
 
 func (r *run) writeTable(name string, rows [][]string) error {
@@ -240,16 +254,20 @@ func (r *run) readKept() error {
 		}
 		i := index[row[0]]
 		r.kept.all = append(r.kept.all, i)
-		if row[1] != "test" {
+		switch row[1] {
+		case splitUnlabeled:
 			r.kept.unlabeled = append(r.kept.unlabeled, i)
-		}
-		if row[1] != "unlabeled" {
+		case splitValidation:
+			r.kept.validation = append(r.kept.validation, i)
+		case splitTest:
 			r.kept.test = append(r.kept.test, i)
+		case splitBoth:
+			r.kept.unlabeled, r.kept.test = append(r.kept.unlabeled, i), append(r.kept.test, i)
 		}
 	}
 	r.kept.skipped = len(r.union()) - len(r.kept.all)
 	d := &r.manifest.Dataset
-	d.Unlabeled, d.Test, d.Skipped = len(r.kept.unlabeled), len(r.kept.test), r.kept.skipped
+	d.Unlabeled, d.Validation, d.Test, d.Skipped = len(r.kept.unlabeled), len(r.kept.validation), len(r.kept.test), r.kept.skipped
 	switch {
 	case len(r.kept.unlabeled) == 0:
 		return &UsageError{Err: errors.New("dataset.unlabeled: none of its pictures can be decoded")}
@@ -278,4 +296,13 @@ func (r *run) rows(model int, of []int) []int {
 
 func (r *run) features(model int) (*array.Mapped, error) {
 	return array.Map(r.folder.Join(featuresName(r.models[model].Name)))
+}
+
+// readPicture reads a picture by its path in the run's tables.
+func (r *run) readPicture(path string) ([]byte, error) {
+	i, there := slices.BinarySearchFunc(r.data.Pictures, path, func(p dataset.Picture, id string) int { return strings.Compare(p.ID, id) })
+	if !there {
+		return nil, fmt.Errorf("the data set has no picture %s", path)
+	}
+	return r.data.Pictures[i].Read()
 }

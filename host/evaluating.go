@@ -7,9 +7,11 @@ import (
 
 	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/graphs/preprocess"
+	"github.com/upl-host/upl-host/host/dataset"
 	"github.com/upl-host/upl-host/host/evaluate"
 	"github.com/upl-host/upl-host/host/label"
 	"github.com/upl-host/upl-host/host/learn"
+	"github.com/upl-host/upl-host/host/learn/head"
 	"github.com/upl-host/upl-host/host/report"
 )
 
@@ -19,60 +21,76 @@ const (
 	reportName      = "report.html"
 )
 
+// examiner holds the true labels. No other part of a run does: what selects and learns
+// is handed none, or, to learn from true labels, a dataset.Supervision, which knows no
+// test picture's.
+type examiner struct {
+	*run
+	truth *dataset.Truth
+}
+
+// labelName is the class name of a picture's label, empty where there is none.
+func (x *examiner) labelName(picture int) string {
+	if label := x.truth.Label(picture); label >= 0 {
+		return x.classNames[label]
+	}
+	return ""
+}
+
 // evaluate classifies the test pictures, zero-shot and with what was learnt, and
-// measures both where labels exist. It is the one stage that sees labels.
-func (r *run) evaluate(ctx context.Context) (_ []string, err error) {
-	classifier, err := learn.ReadClassifier(r.folder.Join(classifierName))
+// measures both where labels exist.
+func (x *examiner) evaluate(ctx context.Context) (_ []string, err error) {
+	classifier, err := learn.ReadClassifier(x.folder.Join(classifierName))
 	if err != nil {
 		return nil, err
 	}
-	features, err := r.features(0)
+	features, err := x.features(0)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, features.Close()) }()
-	task := r.options.Display.Start("evaluate", len(r.kept.test), "pictures")
+	task := x.options.Display.Start("evaluate", len(x.kept.test), "pictures")
 	defer task.End()
 
-	e := &evaluation{run: r, features: features.Matrix, scale: float64(classifier.LogitScale), predictions: make([]evaluate.Prediction, len(r.kept.test))}
+	e := &evaluation{examiner: x, classifier: &classifier, features: features.Matrix, predictions: make([]evaluate.Prediction, len(x.kept.test))}
 	metrics := evaluate.Metrics{
-		Labels:   r.truth.Has(),
-		Pictures: evaluate.Pictures{Unlabeled: len(r.kept.unlabeled), Test: len(r.kept.test), Skipped: r.kept.skipped},
+		Labels:   x.truth.Has(),
+		Pictures: evaluate.Pictures{Unlabeled: len(x.kept.unlabeled), Test: len(x.kept.test), Skipped: x.kept.skipped},
 	}
-	metrics.ZeroShot, err = e.measure(ctx, classifier.ZeroShot, func(p *evaluate.Prediction, class string, probability float32) {
+	metrics.ZeroShot, err = e.measure(ctx, classifier.ByFeatures(classifier.ZeroShot), func(p *evaluate.Prediction, class string, probability float32) {
 		p.ZeroShot, p.ZeroShotProbability = class, probability
 	})
 	if err != nil {
 		return nil, err
 	}
-	if classifier.Prompts > 0 {
-		if metrics.Learned, err = e.learned(ctx, classifier.Learned); err != nil {
+	if classifier.Prompts > 0 || len(classifier.Heads) > 0 {
+		if metrics.Learned, err = e.learned(ctx); err != nil {
 			return nil, err
 		}
 	}
-	if metrics.PseudoLabels, err = r.measurePseudoLabels(); err != nil {
+	if metrics.PseudoLabels, err = x.measurePseudoLabels(); err != nil {
 		return nil, err
 	}
-	task.Set(len(r.kept.test))
-	if err := evaluate.WritePredictions(r.folder.Join(predictionsName), e.predictions); err != nil {
+	task.Set(len(x.kept.test))
+	if err := evaluate.WritePredictions(x.folder.Join(predictionsName), e.predictions); err != nil {
 		return nil, err
 	}
-	return []string{predictionsName, metricsName}, evaluate.WriteMetrics(r.folder.Join(metricsName), metrics)
+	return []string{predictionsName, metricsName}, evaluate.WriteMetrics(x.folder.Join(metricsName), metrics)
 }
 
-// evaluation classifies the same test pictures by several class features.
+// evaluation classifies the same test pictures by several heads.
 type evaluation struct {
-	*run
+	*examiner
+	classifier  *learn.Classifier
 	features    array.Matrix
-	scale       float64
 	predictions []evaluate.Prediction
 }
 
-// measure classifies all test pictures by class features; note is told each
+// measure classifies all test pictures by a head; note is told each
 // picture's prediction, and may be nil.
-func (e *evaluation) measure(ctx context.Context, classes array.Matrix, note func(p *evaluate.Prediction, class string, probability float32)) (evaluate.Measures, error) {
+func (e *evaluation) measure(ctx context.Context, h head.Head, note func(p *evaluate.Prediction, class string, probability float32)) (evaluate.Measures, error) {
 	c := evaluate.NewClassification(e.classNames, evaluate.CalibrationBins)
-	err := label.Blocks(ctx, e.features, e.rows(0, e.kept.test), classes, e.scale, func(first int, probabilities array.Matrix) error {
+	err := label.Blocks(ctx, e.features, e.rows(0, e.kept.test), h, func(first int, probabilities array.Matrix) error {
 		for k := range probabilities.Rows {
 			row, picture := probabilities.Row(k), e.kept.test[first+k]
 			if err := c.Add(row, e.truth.Label(picture)); err != nil {
@@ -90,15 +108,35 @@ func (e *evaluation) measure(ctx context.Context, classes array.Matrix, note fun
 	return c.Measures(), err
 }
 
-// learned measures the ensemble of prompts, and each prompt alone.
-func (e *evaluation) learned(ctx context.Context, ensemble array.Matrix) (*evaluate.Learned, error) {
-	measures, err := e.measure(ctx, ensemble, func(p *evaluate.Prediction, class string, probability float32) {
+// learned measures what the seeds learnt: their ensemble, and each alone.
+func (e *evaluation) learned(ctx context.Context) (*evaluate.Learned, error) {
+	measures, err := e.measure(ctx, e.classifier.Best(), func(p *evaluate.Prediction, class string, probability float32) {
 		p.Learned, p.LearnedProbability = class, probability
 	})
 	if err != nil {
 		return nil, err
 	}
+	heads := e.classifier.Heads
+	if len(heads) == 0 {
+		if heads, err = e.prompts(); err != nil {
+			return nil, err
+		}
+	}
 	var seeds []evaluate.Seed
+	for _, h := range heads {
+		one, err := e.measure(ctx, h.Head, nil)
+		if err != nil {
+			return nil, err
+		}
+		seeds = append(seeds, evaluate.Seed{Seed: h.Seed, Top1: one.Top1})
+	}
+	learned := evaluate.NewLearned(measures, seeds)
+	learned.Method, learned.Labels, learned.Deterministic = e.config.Learn.Method, e.config.Learn.Labels, e.classifier.Deterministic
+	return learned, nil
+}
+
+// prompts are the class features of each seed's prompt.
+func (e *evaluation) prompts() (heads []learn.SeedHead, err error) {
 	for _, seed := range e.config.Learn.Seeds {
 		a, err := array.ReadFile(e.folder.Join(seedFeaturesName(seed)))
 		if err != nil {
@@ -108,17 +146,13 @@ func (e *evaluation) learned(ctx context.Context, ensemble array.Matrix) (*evalu
 		if err != nil {
 			return nil, err
 		}
-		one, err := e.measure(ctx, classes, nil)
-		if err != nil {
-			return nil, err
-		}
-		seeds = append(seeds, evaluate.Seed{Seed: seed, Top1: one.Top1})
+		heads = append(heads, learn.SeedHead{Seed: seed, Head: e.classifier.ByFeatures(classes)})
 	}
-	return evaluate.NewLearned(measures, seeds), nil
+	return heads, nil
 }
 
-func (r *run) measurePseudoLabels() (*evaluate.PseudoLabelMeasures, error) {
-	picks, err := r.picks()
+func (x *examiner) measurePseudoLabels() (*evaluate.PseudoLabelMeasures, error) {
+	picks, err := x.picks()
 	if err != nil {
 		return nil, err
 	}
@@ -126,11 +160,11 @@ func (r *run) measurePseudoLabels() (*evaluate.PseudoLabelMeasures, error) {
 	for i, p := range picks {
 		measured[i] = evaluate.Pick{Row: p.row, Class: p.class, Probability: p.probability}
 	}
-	labels := make([]int, len(r.kept.unlabeled))
-	for row, picture := range r.kept.unlabeled {
-		labels[row] = r.truth.Label(picture)
+	labels := make([]int, len(x.kept.unlabeled))
+	for row, picture := range x.kept.unlabeled {
+		labels[row] = x.truth.Label(picture)
 	}
-	m, err := evaluate.PseudoLabels(measured, labels, r.classNames, evaluate.ConfidenceBins)
+	m, err := evaluate.PseudoLabels(measured, labels, x.classNames, evaluate.ConfidenceBins)
 	return &m, err
 }
 
@@ -150,7 +184,9 @@ func (r *run) report(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	limits := preprocess.Limits{Pixels: r.config.Dataset.MaxPixels}
-	err := report.Build(ctx, r.folder.Path, report.Options{Gallery: r.config.Report.Gallery, Thumbnail: report.Thumbnails(limits)})
+	err := report.Build(ctx, r.folder.Path, report.Options{
+		Gallery: r.config.Report.Gallery, Read: r.readPicture, Thumbnail: report.Thumbnails(limits),
+	})
 	if err != nil {
 		return nil, err
 	}

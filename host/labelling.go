@@ -10,6 +10,7 @@ import (
 	"github.com/upl-host/upl-host/host/evaluate"
 	"github.com/upl-host/upl-host/host/folder"
 	"github.com/upl-host/upl-host/host/label"
+	"github.com/upl-host/upl-host/host/learn/head"
 	"github.com/upl-host/upl-host/plugins"
 )
 
@@ -62,8 +63,8 @@ func (r *run) classifyWith(ctx context.Context, i int) (_ []string, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, features.Close()) }()
-	scale := float64(m.Config.LogitScale)
-	if err := label.Classify(ctx, r.folder.Join(out), features.Matrix, r.rows(i, r.kept.unlabeled), classes, scale); err != nil {
+	zeroShot := head.ClassFeatures{Matrix: classes, Scale: float64(m.Config.LogitScale)}
+	if err := label.Classify(ctx, r.folder.Join(out), features.Matrix, r.rows(i, r.kept.unlabeled), zeroShot); err != nil {
 		return nil, err
 	}
 	return []string{text, out}, nil

@@ -2,20 +2,19 @@ package host
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
 	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/graphs/tokenizer"
+	"github.com/upl-host/upl-host/host/config"
 	"github.com/upl-host/upl-host/host/learn"
 )
 
 const classifierName = "contexts/classifier.safetensors"
 
-// learn trains a context for every seed on the pseudo labels, and folds all of
-// them into one classifier.
+// learn learns by the configured method, of every seed, and writes one classifier.
 func (r *run) learn(ctx context.Context) ([]string, error) {
 	zeroShot, err := r.zeroShot()
 	if err != nil {
@@ -30,38 +29,55 @@ func (r *run) learn(ctx context.Context) ([]string, error) {
 		return nil, fmt.Errorf("making the run's folders: %w", err)
 	}
 	outputs := []string{classifierName}
-	if r.config.Learn.Method == methodPrompt {
-		prompts, err := r.classPrompts(ctx)
+	if r.config.Learn.Method != config.MethodZeroShot {
+		lessons, tables, err := r.lessons(ctx)
 		if err != nil {
 			return nil, err
 		}
-		contexts, err := r.learnContexts(ctx, prompts)
-		if errors.Is(err, learn.ErrNothingToLearn) {
-			return nil, &UsageError{Err: err}
+		if lessons.Features.Rows == 0 {
+			return nil, &UsageError{Err: learn.ErrNothingToLearn}
 		}
-		if err != nil {
+		learnt := r.learnHeads
+		if learnsPrompts(r.config.Learn) {
+			learnt = r.learnPrompts
+		}
+		var written []string
+		if classifier, written, err = learnt(ctx, lessons, classifier); err != nil {
 			return nil, err
 		}
-		features := make([]array.Matrix, len(contexts))
-		for i, c := range contexts {
-			if features[i], err = prompts.Features(ctx, c.Vectors); err != nil {
-				return nil, err
-			}
-			name := seedFeaturesName(c.Seed)
-			if err := array.WriteFile(r.folder.Join(name), features[i].Array()); err != nil {
-				return nil, err
-			}
-			outputs = append(outputs, name)
-			for _, path := range []string{learn.ContextPath("", c.Seed), learn.CurvePath("", c.Seed)} {
-				outputs = append(outputs, filepath.ToSlash(path))
-			}
-		}
-		if classifier.Learned, err = learn.Ensemble(features); err != nil {
-			return nil, err
-		}
-		classifier.Prompts = len(contexts)
+		outputs = append(append(outputs, tables...), written...)
 	}
 	return outputs, classifier.Write(r.folder.Join(classifierName))
+}
+
+// learnPrompts trains a context for every seed, and folds all of them into one matrix.
+func (r *run) learnPrompts(ctx context.Context, l *lessons, classifier learn.Classifier) (learn.Classifier, []string, error) {
+	prompts, err := r.classPrompts(ctx)
+	if err != nil {
+		return classifier, nil, err
+	}
+	contexts, err := r.learnContexts(ctx, prompts, l)
+	if err != nil {
+		return classifier, nil, err
+	}
+	var outputs []string
+	features := make([]array.Matrix, len(contexts))
+	for i, c := range contexts {
+		if features[i], err = prompts.Features(ctx, c.Vectors); err != nil {
+			return classifier, nil, err
+		}
+		name := seedFeaturesName(c.Seed)
+		if err := array.WriteFile(r.folder.Join(name), features[i].Array()); err != nil {
+			return classifier, nil, err
+		}
+		outputs = append(outputs, name)
+		for _, path := range []string{learn.ContextPath("", c.Seed), learn.CurvePath("", c.Seed)} {
+			outputs = append(outputs, filepath.ToSlash(path))
+		}
+	}
+	classifier.Prompts = len(contexts)
+	classifier.Learned, err = learn.Ensemble(features)
+	return classifier, outputs, err
 }
 
 func seedFeaturesName(seed uint64) string {
@@ -76,17 +92,17 @@ func (r *run) zeroShot() (array.Matrix, error) {
 	return a.Matrix()
 }
 
-func (r *run) learnContexts(ctx context.Context, prompts *learn.ClassPrompts) ([]learn.Context, error) {
-	data, err := r.learningData()
-	if err != nil {
-		return nil, err
+func (r *run) learnContexts(ctx context.Context, prompts *learn.ClassPrompts, l *lessons) ([]learn.Context, error) {
+	settings, display := r.settings(prompts, l.shots), r.options.Display
+	pictures := l.Features.Rows
+	if l.rows != nil {
+		pictures = len(l.rows[settings.Seeds[0]])
 	}
-	settings, display := r.settings(prompts), r.options.Display
-	task := display.Start("learn", learn.NewPlan(settings, max(1, data.Features.Rows)).Steps(), "steps")
+	task := display.Start("learn", learn.NewPlan(settings, pictures).Steps(), "steps")
 	defer task.End()
 	return learn.Run(ctx, learn.Job{
 		Folder: r.folder.Path, Prompt: prompts.Prompt, Gradienter: prompts, Initial: prompts.Initial(),
-		Data: data, Settings: settings, Software: r.options.Version,
+		Data: l.Data, Rows: l.rows, Settings: settings, Software: r.options.Version,
 		Events: learn.Events{
 			OnPlan: func(p learn.Plan) {
 				display.Say("learn: %s", p)
@@ -102,11 +118,11 @@ func (r *run) learnContexts(ctx context.Context, prompts *learn.ClassPrompts) ([
 	})
 }
 
-func (r *run) settings(prompts *learn.ClassPrompts) learn.Settings {
+func (r *run) settings(prompts *learn.ClassPrompts, shots int) learn.Settings {
 	c := r.config.Learn
 	settings := learn.DefaultSettings()
 	settings.Seeds = c.Seeds
-	settings.Epochs, settings.BatchSize = c.Epochs, c.BatchSize
+	settings.Epochs, settings.BatchSize = epochsOf(c, shots, len(r.classNames)), c.BatchSize
 	settings.LearningRate, settings.Momentum, settings.WeightDecay = c.LearningRate, c.Momentum, c.WeightDecay
 	settings.WarmupEpochs, settings.WarmupRate = c.WarmupEpochs, c.WarmupLearningRate
 	settings.CheckpointEvery = saveEvery
@@ -137,28 +153,4 @@ func (r *run) classPrompts(ctx context.Context) (*learn.ClassPrompts, error) {
 	// Files of the run know the model by the name that the run gives it.
 	prompts.Prompt.Model = b.Name
 	return prompts, nil
-}
-
-// learningData gathers the features of the picked pictures, and their targets.
-func (r *run) learningData() (_ learn.Data, err error) {
-	picks, err := r.picks()
-	if err != nil {
-		return learn.Data{}, err
-	}
-	features, err := r.features(0)
-	if err != nil {
-		return learn.Data{}, err
-	}
-	defer func() { err = errors.Join(err, features.Close()) }()
-	unlabeled := r.rows(0, r.kept.unlabeled)
-	data := learn.Data{Features: array.NewMatrix(len(picks), features.Cols)}
-	classes, weights := make([]int, len(picks)), make([]float32, len(picks))
-	for i, p := range picks {
-		copy(data.Features.Row(i), features.Row(unlabeled[p.row]))
-		classes[i], weights[i] = p.class, p.weight
-	}
-	if data.Targets, err = learn.Targets(classes, weights, len(r.classNames)); err != nil {
-		return learn.Data{}, err
-	}
-	return data, nil
 }

@@ -69,9 +69,11 @@ type DatasetRecord struct {
 	Root      string `json:"root"`
 	Classes   int    `json:"classes"`
 	Unlabeled int    `json:"unlabeled"`
-	Test      int    `json:"test"`
-	Skipped   int    `json:"skipped"`
-	Labels    bool   `json:"labels"`
+	// Validation counts the pictures that are of no other split.
+	Validation int  `json:"validation,omitempty"`
+	Test       int  `json:"test"`
+	Skipped    int  `json:"skipped"`
+	Labels     bool `json:"labels"`
 }
 
 // PluginRecord identifies a policy by the SHA-256 of its module, or by the hash of

@@ -106,6 +106,7 @@ func TestDataDigest(t *testing.T) {
 		{"a longer file", func() error { return os.WriteFile(r.data.Pictures[0].File, []byte("longer"), 0o600) }},
 		{"a file that came", func() error { return os.WriteFile(r.data.Pictures[1].File, []byte("b"), 0o600) }},
 		{"a file that went", func() error { return os.Remove(r.data.Pictures[0].File) }},
+		{"another content of a container", func() error { r.data.Pictures[1].Content = contained("b"); return nil }},
 		{"another split", func() error { r.data.Test = []int{0, 3}; return nil }},
 		{"another class", func() error { r.classNames = []string{"cat", "dog"}; return nil }},
 	} {
@@ -133,5 +134,25 @@ func TestShortList(t *testing.T) {
 		if got := shortList(names); got != want {
 			t.Errorf("%v becomes %q, want %q", names, got, want)
 		}
+	}
+}
+
+// contained is a picture inside a container.
+type contained string
+
+func (c contained) Read() ([]byte, error) { return []byte(c), nil }
+func (c contained) Stamp() string         { return string(c) }
+
+// The report finds pictures by what the run's tables call them, in containers too.
+func TestReadPicture(t *testing.T) {
+	r := pictured(t, map[string]string{"a.png": "one"})
+	r.data.Pictures[3].Content = contained("four")
+	for path, want := range map[string]string{"a.png": "one", "d.png": "four"} {
+		if got, err := r.readPicture(path); err != nil || string(got) != want {
+			t.Errorf("%s holds %q (%v), want %q", path, got, err, want)
+		}
+	}
+	if _, err := r.readPicture("e.png"); err == nil || !strings.Contains(err.Error(), "e.png") {
+		t.Errorf("a picture that there is not: %v", err)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -20,14 +19,15 @@ import (
 	"github.com/upl-host/upl-host/sdk"
 )
 
-const methodPrompt = "prompt"
-
 // plan is all that is known, and checked, before the first stage begins.
 type plan struct {
-	config              *config.Config
-	data                *dataset.Dataset
-	truth               *dataset.Truth
-	classNames          []string
+	config     *config.Config
+	data       *dataset.Dataset
+	classNames []string
+	labelled   bool   // any picture has a label
+	labels     string // a hash of all labels
+	// supervision are the labels that may be learnt from; nil: pseudo labels are.
+	supervision         *dataset.Supervision
 	models              []*backbone.Description
 	catalogue           *plugins.Catalogue
 	shared              *Shared
@@ -38,29 +38,30 @@ type plan struct {
 // prepare reads everything that a run needs and finds what is wrong with it
 // before any long work: models, class names against their tokenizers, data set,
 // plugins and their parameters. The options share something with other runs, or
-// with none.
-func prepare(ctx context.Context, c *config.Config, options Options) (*plan, error) {
+// with none. The truth comes apart from the plan: see examiner.
+func prepare(ctx context.Context, c *config.Config, options Options) (*plan, *dataset.Truth, error) {
 	catalogue, err := options.Shared.catalogue(c, options.Plugins)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	p := &plan{config: c, catalogue: catalogue, shared: options.Shared}
-	if err := p.openData(); err != nil {
-		return nil, err
+	truth, err := p.openData()
+	if err != nil {
+		return nil, nil, err
 	}
 	if err := p.openPrior(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := p.describeModels(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if p.ensemble, err = label.OpenPolicy(ctx, p.catalogue, c.Label.Ensemble, sdk.KindEnsemble); err != nil {
-		return nil, policyError("label.ensemble", err)
+		return nil, nil, policyError("label.ensemble", err)
 	}
 	if p.selection, err = label.OpenPolicy(ctx, p.catalogue, c.Label.Selection, sdk.KindSelection); err != nil {
-		return nil, policyError("label.selection", err)
+		return nil, nil, policyError("label.selection", err)
 	}
-	return p, nil
+	return p, truth, nil
 }
 
 // openCatalogue makes the catalogue of a configuration: its lock, its limits as the
@@ -119,19 +120,51 @@ func policyError(key string, err error) error {
 	return err
 }
 
-func (p *plan) openData() error {
+func (p *plan) openData() (*dataset.Truth, error) {
 	d := p.config.Dataset
 	data, truth, err := dataset.Open(dataset.Config{
-		Kind: d.Kind, Path: d.Path, Classes: d.Classes, Unlabeled: d.Unlabeled, Test: d.Test, SkipMissing: d.Missing == "skip",
+		Kind: d.Kind, Path: d.Path, Classes: d.Classes, Unlabeled: d.Unlabeled, Validation: d.Validation, Test: d.Test, SkipMissing: d.Missing == "skip",
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	p.data, p.truth = data, truth
+	p.data, p.labelled = data, truth.Has()
 	for _, class := range data.Classes {
 		p.classNames = append(p.classNames, class.Name)
 	}
-	return nil
+	labels := make([]int, len(data.Pictures))
+	for i := range labels {
+		labels[i] = truth.Label(i)
+	}
+	p.labels = digest(fmt.Sprint(labels))
+	if learn := p.config.Learn; learn.Method != config.MethodZeroShot && learn.Labels == config.LabelsTrue {
+		if p.supervision, err = supervise(truth, data); err != nil {
+			return nil, err
+		}
+	}
+	return truth, nil
+}
+
+// supervise takes from the truth what may be learnt from.
+func supervise(truth *dataset.Truth, data *dataset.Dataset) (*dataset.Supervision, error) {
+	s, err := truth.Supervision(data)
+	if err != nil {
+		return nil, fmt.Errorf("learn.labels is true: %w", err)
+	}
+	if _, err := s.Shots(data, 0, 0); err != nil {
+		return nil, &UsageError{Err: fmt.Errorf("learn.labels is true, and dataset.unlabeled has no labels: %w", err)}
+	}
+	training, shared := membership(data.Unlabeled), []string(nil)
+	for _, i := range data.Validation {
+		if training[i] {
+			shared = append(shared, data.Pictures[i].ID)
+		}
+	}
+	if len(shared) > 0 {
+		return nil, &UsageError{Err: fmt.Errorf("dataset.validation: %d of its pictures are learnt from too (%s): a search on them finds what fits them best; give it pictures of its own",
+			len(shared), shortList(shared))}
+	}
+	return s, nil
 }
 
 // openPrior reads the prior over the classes, where there is one.
@@ -166,12 +199,12 @@ func (p *plan) describeModels() error {
 		p.models = append(p.models, d)
 	}
 	learn := p.config.Learn
-	if learn.Method != methodPrompt {
+	if !learnsPrompts(learn) {
 		return nil
 	}
 	first := p.models[0]
 	if !first.Learnable {
-		return &UsageError{Err: fmt.Errorf("model %s: %w: set learn.method to none, or export it with that signature", first.Name, graphs.ErrNoGradient)}
+		return &UsageError{Err: fmt.Errorf("model %s: %w: set learn.method to another, such as tip-adapter or zero-shot, or export it with that signature", first.Name, graphs.ErrNoGradient)}
 	}
 	length, err := contextLength(learn, first)
 	if err != nil {
@@ -217,9 +250,14 @@ func textError(err error) error {
 	return err
 }
 
-// union returns the pictures of both splits, ascending.
+// learnsPrompts reports whether contexts of prompts are learnt.
+func learnsPrompts(learn config.Learn) bool {
+	return learn.Method == config.MethodPrompt || learn.Method == config.MethodCoOp
+}
+
+// union returns the pictures of all splits, ascending.
 func (p *plan) union() []int {
-	all := slices.Concat(p.data.Unlabeled, p.data.Test)
+	all := slices.Concat(p.data.Unlabeled, p.data.Validation, p.data.Test)
 	slices.Sort(all)
 	return slices.Compact(all)
 }
@@ -230,13 +268,9 @@ func (p *plan) dataDigest() string {
 	parts := slices.Clone(p.classNames)
 	for _, i := range p.union() {
 		picture := p.data.Pictures[i]
-		stamp := "absent"
-		if info, err := os.Stat(picture.File); err == nil {
-			stamp = fmt.Sprint(info.Size(), info.ModTime().UnixNano())
-		}
-		parts = append(parts, picture.ID, stamp)
+		parts = append(parts, picture.ID, picture.Stamp())
 	}
-	parts = append(parts, fmt.Sprint(p.data.Unlabeled), fmt.Sprint(p.data.Test))
+	parts = append(parts, fmt.Sprint(p.data.Unlabeled), fmt.Sprint(p.data.Validation), fmt.Sprint(p.data.Test))
 	return digest(parts...)
 }
 
@@ -246,16 +280,23 @@ func Describe(ctx context.Context, c *config.Config, options Options) (_ string,
 	shared, done := options.sharing()
 	defer func() { err = errors.Join(err, done()) }()
 	options.Shared = shared
-	p, err := prepare(ctx, c, options)
+	p, _, err := prepare(ctx, c, options)
 	if err != nil {
 		return "", err
 	}
 	var b strings.Builder
 	line := func(format string, arguments ...any) { fmt.Fprintf(&b, format+"\n", arguments...) }
 	line("run folder  %s", c.Run.Out)
-	line("pictures    %d unlabeled, %d test, %d in all, below %s", len(p.data.Unlabeled), len(p.data.Test), len(p.union()), p.data.Root)
+	validation := ""
+	if n := len(p.data.Validation); n > 0 {
+		validation = fmt.Sprintf("%d validation, ", n)
+	}
+	line("pictures    %d unlabeled, %s%d test, %d in all, below %s", len(p.data.Unlabeled), validation, len(p.data.Test), len(p.union()), p.data.Root)
 	labels := "no labels: the report will show no accuracy"
-	if p.truth.Has() {
+	switch {
+	case p.supervision != nil:
+		labels = "with labels; what is learnt sees those of no test picture"
+	case p.labelled:
 		labels = "with labels, which the evaluation alone sees"
 	}
 	line("classes     %d, %s", len(p.classNames), labels)
@@ -276,11 +317,31 @@ func Describe(ctx context.Context, c *config.Config, options Options) (_ string,
 	for _, note := range p.notes() {
 		line("warning     %s", note)
 	}
-	learn := c.Learn
-	if learn.Method != methodPrompt {
-		line("learning    none")
-		return b.String(), nil
-	}
-	line("learning    %d prompts x %d epochs, batches of %d, on the pseudo labels that the selection makes", len(learn.Seeds), learn.Epochs, learn.BatchSize)
+	line("learning    %s", p.learning())
 	return b.String(), nil
+}
+
+// learning says in a line what is learnt, from what.
+func (p *plan) learning() string {
+	learn := p.config.Learn
+	from := "the pseudo labels that the selection makes"
+	if p.supervision != nil {
+		from = "all true labels"
+		if learn.Shots > 0 {
+			from = fmt.Sprintf("%s of each class", counted(learn.Shots, "true label", "true labels"))
+		}
+	}
+	epochs := fmt.Sprintf("%d epochs", learn.Epochs)
+	if learn.Epochs == 0 {
+		epochs = "CoOp's number of epochs (50, 100 or 200)"
+	}
+	switch learn.Method {
+	case config.MethodZeroShot:
+		return "none: zero-shot"
+	case config.MethodPrompt, config.MethodCoOp:
+		return fmt.Sprintf("%d prompts x %s, batches of %d, on %s", len(learn.Seeds), epochs, learn.BatchSize, from)
+	case config.MethodCLIPAdapter, config.MethodTipAdapterF:
+		return fmt.Sprintf("%s, %s x %s, batches of %d, on %s", learn.Method, counted(len(learn.Seeds), "seed", "seeds"), epochs, learn.BatchSize, from)
+	}
+	return fmt.Sprintf("%s, %s, on %s", learn.Method, counted(len(learn.Seeds), "seed", "seeds"), from)
 }

@@ -50,7 +50,7 @@ func Run(ctx context.Context, c *config.Config, options Options) (_ *Summary, er
 	shared, done := options.sharing()
 	defer func() { err = errors.Join(err, done()) }()
 	options.Shared = shared
-	p, err := prepare(ctx, c, options)
+	p, truth, err := prepare(ctx, c, options)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func Run(ctx context.Context, c *config.Config, options Options) (_ *Summary, er
 	for _, note := range p.notes() {
 		r.warn("%s", note)
 	}
-	err = r.stages(ctx)
+	err = r.stages(ctx, &examiner{run: r, truth: truth})
 	r.manifest.Finished = time.Now().UTC()
 	r.manifest.Status = statusOf(err)
 	if writeErr := r.manifest.write(f); err == nil {
@@ -128,8 +128,8 @@ type stage struct {
 	run func(ctx context.Context) (outputs []string, err error)
 }
 
-func (r *run) stages(ctx context.Context) error {
-	for _, s := range r.stageList() {
+func (r *run) stages(ctx context.Context, x *examiner) error {
+	for _, s := range r.stageList(x) {
 		if err := r.do(ctx, s); err != nil {
 			return err
 		}
@@ -137,15 +137,19 @@ func (r *run) stages(ctx context.Context) error {
 	return nil
 }
 
-func (r *run) stageList() []stage {
+// stageList are the stages in their order. The examiner alone holds the truth: it
+// names the labels that the first stage lists in a table, for people and the report,
+// and evaluates.
+func (r *run) stageList(x *examiner) []stage {
 	nothing := func() string { return "" }
+	encode := func(ctx context.Context) ([]string, error) { return r.encode(ctx, x.labelName) }
 	return []stage{
-		{"encode", r.encodeInputs, r.encode},
+		{"encode", r.encodeInputs, encode},
 		{"classify", nothing, r.classify},
 		{"combine", r.policyInputs(r.ensemble), r.combine},
 		{"select", r.policyInputs(r.selection), r.selectLabels},
 		{"learn", nothing, r.learn},
-		{"evaluate", nothing, r.evaluate},
+		{"evaluate", nothing, x.evaluate},
 		{"report", r.reportInputs, r.report},
 	}
 }
@@ -281,7 +285,7 @@ func (r *run) newManifest() *Manifest {
 		Software: Software{Version: r.options.Version, Go: runtime.Version(), TensorFlow: graphs.Version()},
 		Machine:  Machine{System: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU()},
 	}
-	if r.config.Learn.Method == methodPrompt {
+	if r.config.Learn.Method != config.MethodZeroShot {
 		m.Seeds = r.config.Learn.Seeds
 	}
 	for _, model := range r.models {
@@ -294,7 +298,7 @@ func (r *run) newManifest() *Manifest {
 	if err != nil {
 		root = r.data.Root
 	}
-	m.Dataset = DatasetRecord{Root: root, Classes: len(r.data.Classes), Labels: r.truth.Has()}
+	m.Dataset = DatasetRecord{Root: root, Classes: len(r.data.Classes), Labels: r.labelled}
 	m.Plugins = []PluginRecord{pluginRecord("ensemble", r.ensemble), pluginRecord("selection", r.selection)}
 	return m
 }

@@ -137,7 +137,7 @@ func Check(ctx context.Context, c *config.Config, options Options) (err error) {
 	shared, done := options.sharing()
 	defer func() { err = errors.Join(err, done()) }()
 	options.Shared = shared
-	if _, err := prepare(ctx, c, options); err != nil {
+	if _, _, err := prepare(ctx, c, options); err != nil {
 		return err
 	}
 	before, err := configurationOf(folder.At(c.Run.Out))
@@ -153,7 +153,7 @@ func Finished(ctx context.Context, c *config.Config, options Options) (_ *Summar
 	shared, done := options.sharing()
 	defer func() { err = errors.Join(err, done()) }()
 	options.Shared = shared
-	p, err := prepare(ctx, c, options)
+	p, truth, err := prepare(ctx, c, options)
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +164,7 @@ func Finished(ctx context.Context, c *config.Config, options Options) (_ *Summar
 	}
 	r := &run{plan: p, options: options, folder: f}
 	r.manifest = r.newManifest()
-	for _, s := range r.stageList() {
+	for _, s := range r.stageList(&examiner{run: r, truth: truth}) {
 		record, finished := f.Finished(s.name, r.inputs(s))
 		if !finished {
 			return nil, nil

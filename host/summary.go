@@ -38,19 +38,21 @@ func (s *Summary) Where() string {
 // Row is a line of the closing table.
 type Row struct{ System, Top1, Detail string }
 
-// Rows are the lines of the closing table: zero-shot, one prompt, the ensemble.
+// Rows are the lines of the closing table: zero-shot, what one seed learnt, the ensemble.
 // Without labels there is no accuracy, and the table says so.
 func (s *Summary) Rows() []Row {
 	m := s.Metrics
 	rows := []Row{{"zero-shot", percent(m.ZeroShot.Top1), confidence(m.ZeroShot)}}
-	if l := m.Learned; l != nil {
+	if l := m.Learned; l != nil && l.Deterministic {
+		rows = append(rows, Row{l.Method, percent(l.Top1), confidence(l.Measures) + "; nothing is drawn, all seeds are the same"})
+	} else if l != nil {
 		deviation := ""
 		if l.SeedsDeviation != nil {
 			deviation = fmt.Sprintf(" ± %.1f", 100**l.SeedsDeviation)
 		}
 		rows = append(rows,
-			Row{"one prompt", percent(l.SeedsMean) + deviation, over(len(l.Seeds))},
-			Row{"ensemble of " + counted(len(l.Seeds), "prompt", "prompts"), percent(l.Top1), confidence(l.Measures)})
+			Row{"one " + l.Noun(), percent(l.SeedsMean) + deviation, over(len(l.Seeds))},
+			Row{"ensemble of " + counted(len(l.Seeds), l.Noun(), l.Noun()+"s"), percent(l.Top1), confidence(l.Measures)})
 	}
 	if p := m.PseudoLabels; p != nil {
 		right := counted(p.Count, "picture", "pictures")

@@ -47,7 +47,7 @@ func TestSecondRun(t *testing.T) {
 	if diff := cmp.Diff([]string{"vit"}, openedModels(t, again.run())); diff != "" {
 		t.Error("models that the second run opened, where one learns:", diff)
 	}
-	zeroShot := again.in(t.TempDir()).set("learn.method=none")
+	zeroShot := again.in(t.TempDir()).set("learn.method=zero-shot")
 	zeroShot.do(t)
 	if names := openedModels(t, zeroShot.run()); names != nil {
 		t.Errorf("models that a run without learning opened: %v", names)

@@ -42,7 +42,7 @@ func TestDemo(t *testing.T) {
 		{"UPL* of vit on glyphs", "glyphs", "glyphs", []string{"vit", "rn"}, nil, "upl_star"},
 		{"UPL* of rn on glyphs", "glyphs", "glyphs", []string{"rn", "vit"}, nil, "upl_star"},
 		{"UPL of vit on rendered", "rendered", "rendered", []string{"vit"}, nil, "upl"},
-		{"zero-shot of rn on rendered", "rendered", "rendered", []string{"rn"}, []string{"learn.method=none"}, ""},
+		{"zero-shot of rn on rendered", "rendered", "rendered", []string{"rn"}, []string{"learn.method=zero-shot"}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -336,6 +336,36 @@ func TestTwoAtOnce(t *testing.T) {
 	}
 }
 
+// TestViews learns from augmented views: the same from any number of threads, and
+// after a kill, and something else than from the pictures as they are.
+func TestViews(t *testing.T) {
+	t.Parallel()
+	augmented := func(threads string) job { return short(t).set("learn.views=5").set("run.threads=" + threads) }
+	plain, two, one, killed := short(t), augmented("2"), augmented("1"), augmented("2")
+	plain.do(t)
+	two.do(t)
+	one.do(t)
+	want := results(t, two.run())
+	if diff := cmp.Diff(want, results(t, one.run())); diff != "" {
+		t.Errorf("one thread: the results differ:\n%s", diff)
+	}
+	const context, labels = "contexts/seed-1.safetensors", "pseudo_labels.csv"
+	if as := results(t, plain.run()); as[context] == want[context] || as[labels] != want[labels] {
+		t.Error("views change more, or less, than what is learnt")
+	}
+	strike(t, killed, rand.New(rand.NewPCG(1, 2)), "learn")
+	killed.do(t)
+	if diff := cmp.Diff(want, results(t, killed.run())); diff != "" {
+		t.Errorf("after a kill the results differ:\n%s", diff)
+	}
+	again := two.in(t.TempDir()).set("cache.dir=" + two.cache())
+	again.do(t)
+	log, err := os.ReadFile(filepath.Join(again.run(), "log.jsonl"))
+	if err != nil || !regexp.MustCompile(`"msg":"views encoded","model":"vit","view":4,"new":0,`).Match(log) {
+		t.Errorf("with a warm cache views are encoded anew: %v\n%s", err, log)
+	}
+}
+
 // TestSameBytes runs one configuration in several circumstances that must not matter.
 func TestSameBytes(t *testing.T) {
 	t.Parallel()
@@ -353,7 +383,7 @@ func TestSameBytes(t *testing.T) {
 
 	same("one thread", short(t).set("run.threads=1"))
 	same("a warm cache", warm())
-	partly := short(t).set("learn.method=none").set("dataset.unlabeled=test/bird").set("dataset.test=test/bird").set("dataset.kind=list")
+	partly := short(t).set("learn.method=zero-shot").set("dataset.unlabeled=test/bird").set("dataset.test=test/bird").set("dataset.kind=list")
 	partly.do(t)
 	same("a cache that has some of the pictures", short(t).set("cache.dir="+partly.cache()))
 

@@ -58,6 +58,11 @@ func square(t testing.TB, p *Picture, mode, interpolation string) []uint8 {
 	}
 	pixels := make([]float32, side*side*3)
 	transform.Pixels(p, pixels)
+	return levels(pixels)
+}
+
+// levels are the bytes of pixels of mean 0 and deviation 1.
+func levels(pixels []float32) []uint8 {
 	out := make([]uint8, len(pixels))
 	for i, v := range pixels {
 		out[i] = uint8(v*255 + 0.5)

@@ -34,7 +34,7 @@ type scratch struct {
 	middle        []uint8 // between the passes
 	middle16      []uint16
 	taken         []int
-	out           Picture
+	part, out     Picture
 	rgb           []uint8
 }
 

@@ -94,12 +94,17 @@ func (t *Transform) Key() string {
 func (t *Transform) Pixels(p *Picture, dst []float32) {
 	s := t.scratch.Get().(*scratch)
 	defer t.scratch.Put(s)
-	dst = dst[:t.config.Size*t.config.Size*3]
 	square := s.resize(p, t.kernel, t.config.window(p.Width, p.Height))
 	s.rgb = square.appendRGB(s.rgb[:0])
+	t.normalise(s.rgb, dst)
+}
+
+// normalise makes a square's RGB bytes into what the model sees.
+func (t *Transform) normalise(rgb []uint8, dst []float32) {
+	dst = dst[:t.config.Size*t.config.Size*3]
 	for i := 0; i < len(dst); i += 3 {
-		dst[i] = t.levels[0][s.rgb[i]]
-		dst[i+1] = t.levels[1][s.rgb[i+1]]
-		dst[i+2] = t.levels[2][s.rgb[i+2]]
+		dst[i] = t.levels[0][rgb[i]]
+		dst[i+1] = t.levels[1][rgb[i+1]]
+		dst[i+2] = t.levels[2][rgb[i+2]]
 	}
 }

@@ -130,6 +130,22 @@ func (f *File) Float32(name string) (shape []int, values []float32, err error) {
 	return slices.Clone(info.Shape), values, nil
 }
 
+// Int32 reads a tensor of type I32, row-major, with its shape.
+func (f *File) Int32(name string) (shape []int, values []int32, err error) {
+	info, ok := f.tensors[name]
+	if !ok {
+		return nil, nil, f.missing(name)
+	}
+	if info.Type != I32 {
+		return nil, nil, fmt.Errorf("tensor %q is of type %s, want %s", name, info.Type, I32)
+	}
+	values = make([]int32, info.Len())
+	if err := binary.Read(io.NewSectionReader(f.source, info.begin, info.end-info.begin), binary.LittleEndian, values); err != nil {
+		return nil, nil, fmt.Errorf("tensor %q: %w", name, err)
+	}
+	return slices.Clone(info.Shape), values, nil
+}
+
 func (f *File) missing(name string) error {
 	names := f.Names()
 	const shown = 5

@@ -73,6 +73,24 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
+func TestInt32(t *testing.T) {
+	want := []int32{0, -1, math.MaxInt32, math.MinInt32, 7, 8}
+	tensors := []safetensors.Tensor{safetensors.Int32("i", []int{3, 2}, want), safetensors.Float32("f", []int{1}, []float32{1})}
+	file := encode(t, tensors, nil)
+	got, err := safetensors.New(bytes.NewReader(file), int64(len(file)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if shape, values, err := got.Int32("i"); err != nil || !slices.Equal(shape, []int{3, 2}) || !slices.Equal(values, want) {
+		t.Errorf("%v came back as %v of shape %v, %v", want, values, shape, err)
+	}
+	for name, says := range map[string]string{"f": "is of type F32", "g": "no tensor"} {
+		if _, _, err := got.Int32(name); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%v does not say %q", err, says)
+		}
+	}
+}
+
 func closeAfter(t *testing.T, c io.Closer) {
 	t.Cleanup(func() {
 		if err := c.Close(); err != nil {

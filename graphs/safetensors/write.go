@@ -32,6 +32,15 @@ func Float32(name string, shape []int, values []float32) Tensor {
 	return Tensor{Name: name, Type: F32, Shape: shape, Bytes: raw}
 }
 
+// Int32 returns a tensor of type I32 with a copy of values.
+func Int32(name string, shape []int, values []int32) Tensor {
+	raw := make([]byte, 0, 4*len(values))
+	for _, v := range values {
+		raw = binary.LittleEndian.AppendUint32(raw, uint32(v))
+	}
+	return Tensor{Name: name, Type: I32, Shape: shape, Bytes: raw}
+}
+
 // Write writes a file; it appears whole or not at all. The same tensors and
 // metadata give the same bytes, in whatever order they come.
 func Write(path string, tensors []Tensor, metadata map[string]string) error {

@@ -62,7 +62,7 @@ func Encode(ctx context.Context, s EncodeSetup) (_ *Report, err error) {
 
 // encode encodes all files with a tower.
 func (s EncodeSetup) encode(ctx context.Context, o *subject, tower encode.Tower) (*encode.Result, error) {
-	return encode.Encode(ctx, s.Files, []encode.Model{{
+	return encode.Encode(ctx, encode.Files(s.Files), []encode.Model{{
 		Name: o.report.Model, Tower: tower, Transform: o.Transform,
 		Cache: encode.NewCache(o.Model.Config().EmbeddingWidth),
 	}}, encode.Options{BatchSize: s.Batch, Workers: s.Threads})

@@ -16,7 +16,9 @@ func (l *loader) complete(c *Config) {
 		c.Prompt.Template = ""
 	}
 	l.split(c, "dataset.unlabeled", &c.Dataset.Unlabeled)
+	l.split(c, "dataset.validation", &c.Dataset.Validation)
 	l.split(c, "dataset.test", &c.Dataset.Test)
+	l.method(c)
 	if c.Run.Out == "" {
 		c.Run.Out = filepath.Join(l.first.base, "runs", c.Name)
 	}
@@ -32,6 +34,36 @@ func (l *loader) complete(c *Config) {
 	for path, p := range l.places {
 		if p.written != "" {
 			c.written[path] = p.written
+		}
+	}
+}
+
+// method fills in what the method of learning was published with.
+func (l *loader) method(c *Config) {
+	learn := &c.Learn
+	given := func(name string) bool {
+		_, ok := l.places["learn."+name]
+		return ok
+	}
+	switch learn.Method {
+	case "none": // as it was called before there were others
+		learn.Method = MethodZeroShot
+	case MethodCoOp, MethodCLIPAdapter:
+		if !given("epochs") {
+			learn.Epochs = 0
+		}
+	case MethodTipAdapterF:
+		if !given("epochs") {
+			learn.Epochs = 20
+		}
+		if !given("batch_size") {
+			learn.BatchSize = 256
+		}
+		if !given("learning_rate") {
+			learn.LearningRate = 0.001
+		}
+		if !given("weight_decay") {
+			learn.WeightDecay = 0.01
 		}
 	}
 }
@@ -208,7 +240,10 @@ func (l *loader) checkPrior(c *Config) {
 }
 
 func (l *loader) checkLearn(c *Config) {
-	if c.Learn.WarmupEpochs > c.Learn.Epochs {
+	switch coOp := c.Learn.Method == MethodCoOp || c.Learn.Method == MethodCLIPAdapter; {
+	case c.Learn.Epochs == 0 && !coOp:
+		l.faults.add(l.near("learn.epochs"), "learn.epochs", "0 is for %s and %s alone: say how many", MethodCoOp, MethodCLIPAdapter)
+	case c.Learn.Epochs > 0 && c.Learn.WarmupEpochs > c.Learn.Epochs:
 		l.faults.add(l.near("learn.warmup_epochs"), "learn.warmup_epochs", "%d is more than learn.epochs, %d", c.Learn.WarmupEpochs, c.Learn.Epochs)
 	}
 	seen := make(map[uint64]bool)

@@ -79,6 +79,9 @@ type Dataset struct {
 	// The pictures that get pseudo labels: a sub-folder of the data set, or a
 	// table. Without it every picture serves.
 	Unlabeled string `yaml:"unlabeled" path:"split" derived:"every picture" example:"train"`
+	// The labelled pictures on which hyper-parameters are searched where
+	// `learn.labels` is `true`: a sub-folder of the data set, or a table.
+	Validation string `yaml:"validation" path:"split" derived:"none" example:"val"`
 	// The pictures that are classified and, where they have labels,
 	// evaluated: a sub-folder of the data set, or a table. Without it every
 	// picture serves.
@@ -173,11 +176,37 @@ type Limits struct {
 	ProcessMemory Size `yaml:"process_memory" default:"4GiB" range:"[1MiB,1TiB]" results:"no" example:"16GiB"`
 }
 
-// Learn says how the prompt is learned.
+// The methods of learning.
+const (
+	MethodZeroShot    = "zero-shot"
+	MethodPrompt      = "prompt"
+	MethodCoOp        = "coop"
+	MethodCLIPAdapter = "clip-adapter"
+	MethodTipAdapter  = "tip-adapter"
+	MethodTipAdapterF = "tip-adapter-f"
+	MethodLinearProbe = "linear-probe"
+)
+
+// The labels that are learned from.
+const (
+	LabelsPseudo = "pseudo"
+	LabelsTrue   = "true"
+)
+
+// Learn says what is learned, and how.
 type Learn struct {
-	// What is learned: `prompt`, a context for the text encoder; `none`
-	// leaves it at zero-shot and pseudo labels.
-	Method string `yaml:"method" default:"prompt" enum:"prompt,none" source:"UPL, eq. 3 and 4" example:"none"`
+	// What is learned (docs/baselines.md): `prompt`, a context for the text encoder,
+	// as UPL does; `coop`, the same with CoOp's number of epochs; `clip-adapter`,
+	// `tip-adapter`, `tip-adapter-f`, `linear-probe`, on the pictures' features;
+	// `zero-shot`, nothing (`none` is read as that).
+	Method string `yaml:"method" default:"prompt" enum:"zero-shot,prompt,coop,clip-adapter,tip-adapter,tip-adapter-f,linear-probe" source:"UPL, eq. 3 and 4" example:"zero-shot"`
+	// What it is learned from: the pseudo labels that `label.selection` makes, or the
+	// `true` labels of the unlabeled pictures, as the baselines were published. Those
+	// of test pictures are never learned from.
+	Labels string `yaml:"labels" default:"pseudo" enum:"pseudo,true" example:"true"`
+	// With true labels, how many pictures of each class are learned from, drawn by each
+	// seed; 0 is all of them. With pseudo labels the selection decides.
+	Shots int `yaml:"shots" default:"16" range:"[0,1000000]" source:"CoOp" example:"4"`
 	// L, the number of context vectors.
 	ContextLength int `yaml:"context_length" default:"16" range:"[1,1024]" source:"UPL" example:"4"`
 	// Where the class name stands: behind the context, between its halves, or
@@ -189,20 +218,28 @@ type Learn struct {
 	// tokens then takes the place of context_length. Without them the context
 	// is drawn from N(0, 0.02²).
 	InitialWords string `yaml:"initial_words" source:"CoOp, UPL" example:"a photo of a"`
-	// One context is learned for each seed, and their logits are averaged. A
-	// number N stands for N seeds from `seed` on.
+	// One context, or whatever the method learns, is learned for each seed, and their
+	// logits are averaged. A number N stands for N seeds from `seed` on. A method
+	// that draws nothing is learned once.
 	Seeds Seeds `yaml:"seeds" default:"16" range:"[1,1000]" source:"UPL, prompt ensemble" example:"[1, 2, 3, 4]"`
-	// How often a seed's training sees the pseudo labels.
-	Epochs int `yaml:"epochs" default:"50" range:"[1,100000]" source:"UPL" example:"10"`
+	// How often a seed's training sees the pictures that it learns from. 0 is CoOp's
+	// number, for `coop` and `clip-adapter` alone: 50 for one picture a class or 1000
+	// classes, 100 for up to four, else 200.
+	Epochs int `yaml:"epochs" default:"50" derived:"50; coop, clip-adapter: 0; tip-adapter-f: 20" range:"[0,100000]" source:"UPL, CoOp, Tip-Adapter" example:"10"`
+	// Augmented views of each pseudo-labelled picture that are encoded, random parts
+	// of it as UPL's code draws them (8 to 100 % of the area, mirrored or not), of
+	// which an epoch sees one; 1 is the picture as it is tested.
+	Views int `yaml:"views" default:"1" range:"[1,100]" example:"10"`
 	// Pictures in a step.
-	BatchSize int `yaml:"batch_size" default:"32" range:"[1,65536]" source:"UPL" example:"64"`
+	BatchSize int `yaml:"batch_size" default:"32" derived:"32; tip-adapter-f: 256" range:"[1,65536]" source:"UPL, Tip-Adapter" example:"64"`
 	// The rate at which the cosine schedule starts.
-	LearningRate float64 `yaml:"learning_rate" default:"0.002" range:"(0,1000]" source:"UPL" example:"0.001"`
+	LearningRate float64 `yaml:"learning_rate" default:"0.002" derived:"0.002; tip-adapter-f: 0.001" range:"(0,1000]" source:"UPL, Tip-Adapter" example:"0.001"`
 	// The momentum of SGD.
 	Momentum float64 `yaml:"momentum" default:"0.9" range:"[0,1)" source:"CoOp, UPL" example:"0"`
-	// The weight decay of SGD.
-	WeightDecay float64 `yaml:"weight_decay" default:"0.0005" range:"[0,1]" source:"CoOp, UPL" example:"0"`
-	// Epochs at the constant warm-up rate, of all epochs the first.
+	// The weight decay of SGD; of AdamW for `tip-adapter-f`.
+	WeightDecay float64 `yaml:"weight_decay" default:"0.0005" derived:"0.0005; tip-adapter-f: 0.01" range:"[0,1]" source:"CoOp, UPL; Tip-Adapter" example:"0"`
+	// Epochs at the constant warm-up rate, of all epochs the first; none for
+	// `tip-adapter-f`.
 	WarmupEpochs int `yaml:"warmup_epochs" default:"1" range:"[0,100000]" source:"CoOp, UPL" example:"0"`
 	// The rate of the warm-up epochs.
 	WarmupLearningRate float64 `yaml:"warmup_learning_rate" default:"1e-5" range:"[0,1000]" source:"CoOp, UPL" example:"1e-4"`
@@ -215,6 +252,42 @@ type Learn struct {
 	// are few classes; 0 is chosen by the number of their tokens. The last bits of
 	// results depend on it.
 	Together int `yaml:"together" default:"0" range:"[0,1000]" example:"1"`
+	// CLIP-Adapter.
+	Adapter Adapter `yaml:"adapter"`
+	// Tip-Adapter and Tip-Adapter-F.
+	Tip Tip `yaml:"tip"`
+	// The linear probe.
+	Probe Probe `yaml:"probe"`
+}
+
+// Adapter says what is particular to CLIP-Adapter.
+type Adapter struct {
+	// How much of a picture's features the adapter's take the place of.
+	Ratio float64 `yaml:"ratio" default:"0.2" range:"[0,1]" source:"CLIP-Adapter" example:"0.5"`
+}
+
+// Tip says what is particular to Tip-Adapter and Tip-Adapter-F.
+type Tip struct {
+	// The weight of the cache beside the text features, where it is not searched;
+	// Tip-Adapter-F learns with it.
+	Alpha float64 `yaml:"alpha" default:"1.17" range:"[0,1000]" source:"Tip-Adapter" example:"2"`
+	// How sharply the cache falls off with distance, likewise.
+	Beta float64 `yaml:"beta" default:"1" range:"[0,1000]" source:"Tip-Adapter" example:"5.5"`
+	// Search both on `dataset.validation`, where there is one and labels are true.
+	Search bool `yaml:"search" default:"true" example:"false"`
+	// How far alpha is searched, in 20 steps: published between 3 and 50.
+	AlphaMax float64 `yaml:"alpha_max" default:"3" range:"(0.1,1000]" source:"Tip-Adapter, for ImageNet" example:"10"`
+	// How far beta is searched, in 200 steps: published between 7 and 50.
+	BetaMax float64 `yaml:"beta_max" default:"7" range:"(0.1,1000]" source:"Tip-Adapter, for ImageNet" example:"12"`
+}
+
+// Probe says what is particular to the linear probe.
+type Probe struct {
+	// The strength of L2, 1/C in scikit-learn's words, where it is not searched.
+	L2 float64 `yaml:"l2" default:"3.16" range:"(0,1e12]" source:"CLIP" example:"1"`
+	// Search it from 1e-6 to 1e6 on `dataset.validation`, where there is one and
+	// labels are true.
+	Search bool `yaml:"search" default:"true" source:"CLIP" example:"false"`
 }
 
 // Seeds are the seeds of the contexts, one or more, distinct.

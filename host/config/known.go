@@ -19,18 +19,45 @@ type known struct {
 	alone bool
 }
 
-// What methods do with the axes.
+// What methods do not use of the axes.
 var (
 	learnsNothing = []string{axisStrategies, axisK, axisSeeds}
 	ownSelection  = []string{axisStrategies, axisK}
+	trueLabels    = []string{axisStrategies}
+	drawsNothing  = []string{axisSeeds}
 )
 
-// methods are all that are known by name, but for those with a star.
+// methods are all that are known by name, but for those with a star. Each has the
+// hyper-parameters that it was published with, whatever the file says of others.
 var methods = []known{
-	{"zero-shot", "the templates alone", []string{"learn.method=none"}, learnsNothing, true},
-	{"threshold", "self-training: a prompt from every picture above 0.9", []string{"learn.method=prompt", "label.selection={plugin: threshold, params: {t: 0.9}}"}, ownSelection, true},
-	{"upl", "a prompt from the pseudo labels of the trained model", []string{"learn.method=prompt"}, nil, true},
+	{"zero-shot", "the templates alone", []string{"learn.method=zero-shot"}, learnsNothing, true},
+	{"threshold", "self-training: a prompt from every picture above 0.9", []string{"learn.method=prompt", "learn.labels=pseudo", "label.selection={plugin: threshold, params: {t: 0.9}}"}, ownSelection, true},
+	{"upl", "a prompt from the pseudo labels of the trained model", []string{"learn.method=prompt", "learn.labels=pseudo"}, nil, true},
+	{"coop", "a prompt from K true labels a class", onTrue(coop), trueLabels, true},
+	{"coop-pseudo", "the same from pseudo labels", onPseudo(coop), nil, true},
+	{"clip-adapter", "an adapter behind the features, from K true labels a class", onTrue(clipAdapter), trueLabels, true},
+	{"clip-adapter-pseudo", "the same from pseudo labels", onPseudo(clipAdapter), nil, true},
+	{"tip-adapter", "a cache of K true labels a class", onTrue(tipAdapter), trueLabels, true},
+	{"tip-adapter-pseudo", "the same of pseudo labels", onPseudo(tipAdapter), drawsNothing, true},
+	{"tip-adapter-f", "a cache of K true labels a class, its keys learnt", onTrue(tipAdapterF), trueLabels, true},
+	{"tip-adapter-f-pseudo", "the same of pseudo labels", onPseudo(tipAdapterF), nil, true},
+	{"linear-probe", "a linear classifier from K true labels a class", onTrue(linearProbe), trueLabels, true},
+	{"linear-probe-pseudo", "the same from pseudo labels", onPseudo(linearProbe), drawsNothing, true},
 }
+
+// What the baselines set, from whatever labels.
+var (
+	coop        = []string{"learn.method=coop", "learn.epochs=0"}
+	clipAdapter = []string{"learn.method=clip-adapter", "learn.epochs=0"}
+	tipAdapter  = []string{"learn.method=tip-adapter"}
+	tipAdapterF = []string{
+		"learn.method=tip-adapter-f", "learn.epochs=20", "learn.batch_size=256", "learn.learning_rate=0.001", "learn.weight_decay=0.01",
+	}
+	linearProbe = []string{"learn.method=linear-probe"}
+)
+
+func onTrue(assign []string) []string   { return append(slices.Clone(assign), "learn.labels=true") }
+func onPseudo(assign []string) []string { return append(slices.Clone(assign), "learn.labels=pseudo") }
 
 // aloneEnsemble and allEnsemble are whose pseudo labels a method takes.
 const (

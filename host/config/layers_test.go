@@ -269,3 +269,62 @@ func TestFill(t *testing.T) {
 		}
 	}
 }
+
+// TestMethodDefaults fills in what each method was published with, under what a
+// source gives.
+func TestMethodDefaults(t *testing.T) {
+	for _, c := range []struct {
+		set           []string
+		method        string
+		epochs, batch int
+		rate, decay   float64
+	}{
+		{nil, config.MethodPrompt, 50, 32, 0.002, 0.0005},
+		{[]string{"learn.method=none"}, config.MethodZeroShot, 50, 32, 0.002, 0.0005},
+		{[]string{"learn.method=coop"}, config.MethodCoOp, 0, 32, 0.002, 0.0005},
+		{[]string{"learn.method=clip-adapter", "learn.epochs=7"}, config.MethodCLIPAdapter, 7, 32, 0.002, 0.0005},
+		{[]string{"learn.method=tip-adapter-f"}, config.MethodTipAdapterF, 20, 256, 0.001, 0.01},
+		{[]string{"learn={method: tip-adapter-f, batch_size: 8, epochs: 3, learning_rate: 0.5, weight_decay: 0}"}, config.MethodTipAdapterF, 3, 8, 0.5, 0},
+	} {
+		source := config.Source{Set: append([]string{"models=[{path: m}]", "dataset.path=d"}, c.set...)}
+		loaded, err := config.Load(source)
+		if err != nil {
+			t.Fatalf("%v: %v", c.set, err)
+		}
+		l := loaded.Learn
+		if l.Method != c.method || l.Epochs != c.epochs || l.BatchSize != c.batch || l.LearningRate != c.rate || l.WeightDecay != c.decay {
+			t.Errorf("%v: %s, %d epochs, batches of %d, rate %g, decay %g", c.set, l.Method, l.Epochs, l.BatchSize, l.LearningRate, l.WeightDecay)
+		}
+		// The effective configuration is itself one, of the same values.
+		again, err := config.Load(config.Source{File: "run.yaml", Text: loaded.Effective("")})
+		if err != nil || again.Fingerprint() != loaded.Fingerprint() {
+			t.Errorf("%v: read again it is another: %v", c.set, err)
+		}
+	}
+	for _, method := range []string{"prompt", "tip-adapter-f", "zero-shot"} {
+		_, err := config.Load(config.Source{Set: []string{"models=[{path: m}]", "dataset.path=d", "learn.method=" + method, "learn.epochs=0"}})
+		if err == nil || !strings.Contains(err.Error(), "learn.epochs: 0 is for coop and clip-adapter alone") {
+			t.Errorf("%s with 0 epochs: %v", method, err)
+		}
+	}
+}
+
+// TestBareTrue reads the word without quotes where it is a value, and nowhere else.
+func TestBareTrue(t *testing.T) {
+	const rest = "models: [{path: m}]\ndataset: {path: d}\n"
+	for _, file := range []string{"a.yaml", "a.json"} {
+		text := rest + "learn: {labels: true}\n"
+		if file == "a.json" {
+			text = `{"models": [{"path": "m"}], "dataset": {"path": "d"}, "learn": {"labels": true}}`
+		}
+		c, err := config.Load(config.Source{File: file, Text: []byte(text)})
+		if err != nil || c.Learn.Labels != config.LabelsTrue {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
+	for _, text := range []string{"learn: {labels: false}\n", "learn: {method: true}\n", "name: true\n"} {
+		if _, err := config.Load(config.Source{File: "a.yaml", Text: []byte(rest + text)}); err == nil {
+			t.Errorf("%s is read", text)
+		}
+	}
+}

@@ -10,6 +10,12 @@ import (
 	"strings"
 )
 
+// Values of learn.labels and learn.method that decide what K means.
+const (
+	labelsTrue     = "true"
+	methodZeroShot = "zero-shot"
+)
+
 // maxRuns bounds a matrix.
 const maxRuns = 10_000
 
@@ -346,11 +352,13 @@ func (x expanded) in(c *Config) Coordinates {
 	if known != nil {
 		at.Known = known.name
 	}
-	if at.Strategy == "" && (known == nil || !slices.Contains(known.ignores, axisStrategies)) {
+	if at.Strategy == "" && c.Learn.Labels != labelsTrue && (known == nil || !slices.Contains(known.ignores, axisStrategies)) {
 		at.Strategy = filepath.Base(c.Label.Selection.Plugin)
 	}
 	if cell := x.cells[axisK]; cell != nil {
 		at.K, _ = strconv.Atoi(cell.Name)
+	} else if c.Learn.Labels == labelsTrue && c.Learn.Method != methodZeroShot {
+		at.K = c.Learn.Shots
 	} else if k, ok := c.Label.Selection.Params["k"].(int64); ok && at.Strategy != "" {
 		at.K = int(k)
 	}

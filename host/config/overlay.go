@@ -126,7 +126,7 @@ func (l *loader) overlay(o overlay) {
 	}
 	if o.k != "" {
 		key := "label.selection.params.k="
-		if l.viper.GetString(viperPath("learn.labels")) == "true" {
+		if l.viper.GetString(viperPath("learn.labels")) == labelsTrue {
 			key = "learn.shots="
 		}
 		l.assignment(key+o.k, l.merge)

@@ -150,6 +150,10 @@ func (r *reader) value(key *Key, path string, n *yaml.Node) (any, bool) {
 		if v, ok := scalar(key.Kind, n); ok {
 			return r.single(key, path, n, v)
 		}
+		// The word true, where it is one of a key's values, needs no quotes.
+		if n.ShortTag() == "!!bool" && slices.Contains(key.Enum, n.Value) {
+			return n.Value, true
+		}
 	}
 	hint := ""
 	if key.Kind == String && n.Kind == yaml.ScalarNode {

@@ -11,7 +11,7 @@ import (
 // unlabelled stands for a label that is not known.
 const unlabelled = -1
 
-// assemble joins both splits' pictures and finds the classes of their labels.
+// assemble joins all splits' pictures and finds the classes of their labels.
 func (r *reader) assemble() (*Dataset, *Truth) {
 	data := &Dataset{Root: r.root, Classes: r.classes, Ignored: len(r.ignored)}
 	labels := r.labels()
@@ -38,6 +38,7 @@ func (r *reader) assemble() (*Dataset, *Truth) {
 		}
 	}
 	data.Unlabeled = r.indices(r.unlabeled, index)
+	data.Validation = r.indices(r.validation, index)
 	data.Test = r.indices(r.test, index)
 	data.Notes = r.notes(data, labels)
 	return data, truth
@@ -63,7 +64,7 @@ func (r *reader) labels() map[string]int {
 				continue
 			}
 			if other, twice := labels[e.picture.ID]; twice && other != class {
-				r.faults.add(e.position(), "picture %s is labelled %q here and %q in the other split", e.picture.ID, r.classes[class].Name, r.classes[other].Name)
+				r.faults.add(e.position(), "picture %s is labelled %q here and %q in another split", e.picture.ID, r.classes[class].Name, r.classes[other].Name)
 				continue
 			}
 			labels[e.picture.ID] = class
@@ -148,7 +149,7 @@ func (r *reader) notes(data *Dataset, labels map[string]int) []string {
 	if len(data.Missing) > 0 {
 		notes = append(notes, fmt.Sprintf("%d listed pictures are missing and left out: %s", len(data.Missing), examples(data.Missing)))
 	}
-	if len(r.unlabeled.folders)+len(r.test.folders) == 0 {
+	if len(r.unlabeled.folders)+len(r.validation.folders)+len(r.test.folders) == 0 {
 		return notes
 	}
 	filled := make([]bool, len(r.classes))

@@ -4,7 +4,9 @@
 // What is known of the pictures' true classes comes apart from the rest, as
 // Truth. Labels serve evaluation alone; whatever takes only a Dataset (encoding,
 // pseudo labels, plugins, training) cannot come by one, since neither type leads
-// to the other. Mind that a picture's path may still tell its class to who reads it.
+// to the other. Supervised baselines are handed a Supervision, which knows no label
+// of a test picture. Mind that a picture's path may still tell its class to who
+// reads it.
 package dataset
 
 import (
@@ -38,6 +40,8 @@ type Config struct {
 	// (.csv) or, for KindList, text files; relative to the data set's folder. Every
 	// picture of Path serves where one is empty.
 	Unlabeled, Test string
+	// Validation is a split as these are; empty: there is none.
+	Validation string
 	// SkipMissing leaves out pictures that a file lists and that are not there;
 	// otherwise they are faults.
 	SkipMissing bool
@@ -55,6 +59,8 @@ type Dataset struct {
 	// Unlabeled and Test are indices into Pictures, ascending: the pictures that get
 	// pseudo labels, and those that are classified in the end. They may share some.
 	Unlabeled, Test []int
+	// Validation are those that hyper-parameters may be searched on, often none.
+	Validation []int
 
 	Ignored int      // files in the data set's folders that are no pictures by their names
 	Missing []string // IDs of pictures left out by Config.SkipMissing, sorted
@@ -65,15 +71,8 @@ type Dataset struct {
 // of whitespace as one.
 type Class struct{ Folder, Name string }
 
-// Picture is one picture's file. Pictures are in the order of their IDs' bytes.
-type Picture struct {
-	// ID is the path relative to the data set's root, with slashes; absolute where
-	// the file lies elsewhere.
-	ID   string
-	File string // absolute
-}
-
-// Truth is what is known of the true classes. It serves evaluation alone.
+// Truth is what is known of the true classes. It serves evaluation alone; see
+// Supervision for what a supervised baseline may know of it.
 type Truth struct {
 	labels []int
 	any    bool
@@ -91,19 +90,10 @@ func (t *Truth) Label(picture int) int {
 	return t.labels[picture]
 }
 
-// extensions are those of the formats that the host decodes.
-var extensions = []string{".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff"}
-
-// IsPicture reports whether a file's name is that of a picture. Names that begin
-// with a dot are not: some systems leave companions of that name beside pictures.
-func IsPicture(name string) bool {
-	return !strings.HasPrefix(filepath.Base(name), ".") && slices.Contains(extensions, strings.ToLower(filepath.Ext(name)))
-}
-
 // Open reads a data set. What is wrong with it comes as one *Error that lists all
 // the faults found.
 func Open(c Config) (*Dataset, *Truth, error) {
-	r := &reader{config: c, unlabeled: &split{}, test: &split{}, ignored: map[string]bool{}}
+	r := &reader{config: c, unlabeled: &split{}, validation: &split{}, test: &split{}, ignored: map[string]bool{}}
 	if !r.locate() {
 		return nil, nil, r.faults.err()
 	}
@@ -132,18 +122,21 @@ type reader struct {
 	root    string // absolute
 	main    string // Path, absolute
 	classes []Class
-	// splits are what serves as unlabeled and as test pictures, which may be the same.
-	unlabeled, test *split
-	ignored         map[string]bool // files that are no pictures
-	faults          faults
+	// splits are what serves as unlabeled, validation and test pictures, which may be the same.
+	unlabeled, validation, test *split
+	ignored                     map[string]bool // files that are no pictures
+	faults                      faults
 }
 
 // sources are the distinct splits.
 func (r *reader) sources() []*split {
-	if r.unlabeled == r.test {
-		return []*split{r.unlabeled}
+	sources := []*split{r.unlabeled}
+	for _, s := range []*split{r.validation, r.test} {
+		if !slices.Contains(sources, s) {
+			sources = append(sources, s)
+		}
 	}
-	return []*split{r.unlabeled, r.test}
+	return sources
 }
 
 // locate finds the data set's root; it reports whether there is anything to read.

@@ -231,7 +231,7 @@ func TestSkipMissing(t *testing.T) {
 // Labels cannot be reached from what training and plugins are given.
 func TestDatasetHoldsNoLabels(t *testing.T) {
 	want := []string{
-		"Root string", "Classes []dataset.Class", "Pictures []dataset.Picture", "Unlabeled []int", "Test []int",
+		"Root string", "Classes []dataset.Class", "Pictures []dataset.Picture", "Unlabeled []int", "Test []int", "Validation []int",
 		"Ignored int", "Missing []string", "Notes []string",
 	}
 	fields := reflect.VisibleFields(reflect.TypeFor[dataset.Dataset]())

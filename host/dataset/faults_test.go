@@ -74,7 +74,7 @@ func TestFaults(t *testing.T) {
 			"splits disagree",
 			map[string]string{"a.png": "", "1.csv": "path,label\na.png,cat\n", "2.csv": "path,label\na.png,dog\n"},
 			dataset.Config{Kind: "csv", Path: ".", Unlabeled: "1.csv", Test: "2.csv"},
-			[]string{`2.csv:2: picture a.png is labelled "dog" here and "cat" in the other split`},
+			[]string{`2.csv:2: picture a.png is labelled "dog" here and "cat" in another split`},
 		},
 		{"all missing", map[string]string{"c": two, "t.csv": "path\ngone.png\n"}, dataset.Config{Kind: "csv", Path: "t.csv", Classes: "c", SkipMissing: true}, []string{"none of the pictures that", "is there"}},
 		{"link to itself", map[string]string{"cat/1.png": "", "dog/1.png": "", "dog/again": "->..", "cat/x.png": "->x.png"}, dataset.Config{Path: "."}, []string{"again: is a symbolic link to a folder that it lies in", "x.png: is a symbolic link whose target"}},

@@ -34,7 +34,7 @@ func (e entry) className() string {
 	return cleanName(e.label)
 }
 
-// readSplits reads both splits, or what serves as both.
+// readSplits reads the splits, or what serves as several.
 func (r *reader) readSplits() {
 	c := r.config
 	testThere := r.checkWhole("dataset.test", c.Test, "dataset.unlabeled", c.Unlabeled)
@@ -42,11 +42,19 @@ func (r *reader) readSplits() {
 		return
 	}
 	r.unlabeled = r.read("dataset.unlabeled", c.Unlabeled)
-	if r.source(c.Unlabeled) == r.source(c.Test) {
-		r.test = r.unlabeled
+	if r.test = r.unlabeled; r.source(c.Unlabeled) != r.source(c.Test) {
+		r.test = r.read("dataset.test", c.Test)
+	}
+	if c.Validation == "" {
 		return
 	}
-	r.test = r.read("dataset.test", c.Test)
+	for _, s := range r.sources() {
+		if s.source == r.source(c.Validation) {
+			r.validation = s
+			return
+		}
+	}
+	r.validation = r.read("dataset.validation", c.Validation)
 }
 
 // source is what a split is read from, absolute.

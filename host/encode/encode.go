@@ -29,6 +29,43 @@ type Model struct {
 	Cache     *Cache
 	// Wants reports whether this model is to encode picture i of the list; nil: every one.
 	Wants func(i int) bool
+	// View makes pixels in the place of Transform.Pixels, of Transform.Size: an
+	// augmented view, drawn by the picture's key (see View). The cache is of the view.
+	View func(p *preprocess.Picture, key Key, dst []float32)
+}
+
+func (m Model) pixels(p *preprocess.Picture, key Key, dst []float32) {
+	if m.View != nil {
+		m.View(p, key, dst)
+		return
+	}
+	m.Transform.Pixels(p, dst)
+}
+
+// Source is a picture to encode.
+type Source interface {
+	// Read returns the encoded picture; it is called from several goroutines.
+	Read() ([]byte, error)
+	// Name is what messages call it.
+	Name() string
+}
+
+// File is a Source: the path of a picture's file.
+type File string
+
+// Read reads the file.
+func (f File) Read() ([]byte, error) { return os.ReadFile(string(f)) }
+
+// Name is the path.
+func (f File) Name() string { return string(f) }
+
+// Files makes sources of paths.
+func Files(paths []string) []Source {
+	sources := make([]Source, len(paths))
+	for i, path := range paths {
+		sources[i] = File(path)
+	}
+	return sources
 }
 
 // Options of Encode. The zero value of a field means its default.
@@ -92,13 +129,13 @@ func (e *PictureError) Error() string { return fmt.Sprintf("picture %s: %v", e.F
 // Unwrap returns the cause.
 func (e *PictureError) Unwrap() error { return e.Err }
 
-// Encode brings the features of files into the models' caches. Each file is
+// Encode brings the features of pictures into the models' caches. Each picture is
 // read once, and decoded at most once, for all models; reading, decoding and
 // resizing of the next batch run beside the towers. When ctx ends, finished
 // batches are flushed, so that the next call goes on behind them.
-func Encode(ctx context.Context, files []string, models []Model, options Options) (_ *Result, err error) {
+func Encode(ctx context.Context, sources []Source, models []Model, options Options) (_ *Result, err error) {
 	options = options.withDefaults()
-	result := &Result{Keys: make([]Key, len(files)), Encoded: make([]int, len(models))}
+	result := &Result{Keys: make([]Key, len(sources)), Encoded: make([]int, len(models))}
 	defer func() {
 		var failed *flushError
 		if !errors.As(err, &failed) { // it would fail again
@@ -112,8 +149,8 @@ func Encode(ctx context.Context, files []string, models []Model, options Options
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		defer close(prepared)
-		for first := 0; first < len(files); first += options.BatchSize {
-			b, err := prepare(ctx, files, first, models, options)
+		for first := 0; first < len(sources); first += options.BatchSize {
+			b, err := prepare(ctx, sources, first, models, options)
 			if err != nil {
 				return err
 			}
@@ -125,14 +162,14 @@ func Encode(ctx context.Context, files []string, models []Model, options Options
 		}
 		return nil
 	})
-	group.Go(func() error { return encodeBatches(ctx, prepared, files, models, options, result) })
+	group.Go(func() error { return encodeBatches(ctx, prepared, sources, models, options, result) })
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
 	return result, nil
 }
 
-func encodeBatches(ctx context.Context, prepared <-chan *batch, files []string, models []Model, options Options, result *Result) error {
+func encodeBatches(ctx context.Context, prepared <-chan *batch, sources []Source, models []Model, options Options, result *Result) error {
 	flushed := time.Now()
 	for b := range prepared {
 		copy(result.Keys[b.first:], b.keys)
@@ -141,12 +178,12 @@ func encodeBatches(ctx context.Context, prepared <-chan *batch, files []string, 
 				continue
 			}
 			if options.FailOnBadPicture {
-				return &PictureError{File: files[b.first+i], Err: reason}
+				return &PictureError{File: sources[b.first+i].Name(), Err: reason}
 			}
 			result.Skipped = append(result.Skipped, Skipped{Index: b.first + i, Reason: reason})
 		}
 		for m := range models {
-			n, err := b.encode(ctx, m, models[m], files, options.BatchSize)
+			n, err := b.encode(ctx, m, models[m], sources, options.BatchSize)
 			if err != nil {
 				return err
 			}
@@ -186,15 +223,15 @@ type batch struct {
 	pixels [][]float32 // per model: BatchSize pictures, those of rows first
 }
 
-func prepare(ctx context.Context, files []string, first int, models []Model, options Options) (*batch, error) {
-	n := min(options.BatchSize, len(files)-first)
+func prepare(ctx context.Context, sources []Source, first int, models []Model, options Options) (*batch, error) {
+	n := min(options.BatchSize, len(sources)-first)
 	b := &batch{
 		first: first, keys: make([]Key, n), failed: make([]error, n),
 		rows: make([][]int, len(models)), pixels: make([][]float32, len(models)),
 	}
 	contents := make([][]byte, n)
 	err := parallel(ctx, n, options.Workers, func(i int) error {
-		contents[i], b.failed[i] = os.ReadFile(files[first+i])
+		contents[i], b.failed[i] = sources[first+i].Read()
 		b.keys[i] = sha256.Sum256(contents[i])
 		return nil
 	})
@@ -214,7 +251,7 @@ func prepare(ctx context.Context, files []string, first int, models []Model, opt
 		}
 		for m, slot := range slots[i] {
 			if slot != nil {
-				models[m].Transform.Pixels(picture, slot)
+				models[m].pixels(picture, b.keys[i], slot)
 			}
 		}
 		return nil
@@ -250,14 +287,14 @@ func (b *batch) assign(models []Model, batchSize int) [][][]float32 {
 
 // encode puts the features of the batch's pictures into a model's cache and
 // returns how many.
-func (b *batch) encode(ctx context.Context, m int, model Model, files []string, batchSize int) (int, error) {
+func (b *batch) encode(ctx context.Context, m int, model Model, sources []Source, batchSize int) (int, error) {
 	if len(b.rows[m]) == 0 {
 		return 0, nil
 	}
 	features, err := model.Tower.EncodeImage(ctx, b.pixels[m], batchSize)
 	if err != nil {
 		rows := b.rows[m]
-		return 0, fmt.Errorf("encoding %s to %s with model %s: %w", files[b.first+rows[0]], files[b.first+rows[len(rows)-1]], model.Name, err)
+		return 0, fmt.Errorf("encoding %s to %s with model %s: %w", sources[b.first+rows[0]].Name(), sources[b.first+rows[len(rows)-1]].Name(), model.Name, err)
 	}
 	n := 0
 	for row, i := range b.rows[m] {
@@ -265,7 +302,7 @@ func (b *batch) encode(ctx context.Context, m int, model Model, files []string, 
 			continue
 		}
 		if err := features.Slice(row, row+1).CheckFinite(); err != nil {
-			return n, &PictureError{File: files[b.first+i], Err: fmt.Errorf("features of model %s: %w", model.Name, err)}
+			return n, &PictureError{File: sources[b.first+i].Name(), Err: fmt.Errorf("features of model %s: %w", model.Name, err)}
 		}
 		model.Cache.Put(b.keys[i], features.Row(row))
 		n++

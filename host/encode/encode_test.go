@@ -81,7 +81,7 @@ func TestCacheIsUsedAndRepaired(t *testing.T) {
 		cache := openCache(t, folder, log)
 		defer cache.Close()
 		model := encode.Model{Name: "m", Tower: tower, Transform: transform(t), Cache: cache}
-		result, err := encode.Encode(t.Context(), files, []encode.Model{model}, encode.Options{BatchSize: 8})
+		result, err := encode.Encode(t.Context(), encode.Files(files), []encode.Model{model}, encode.Options{BatchSize: 8})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,7 +135,7 @@ func TestInterruptedWorkIsKept(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cache := openCache(t, folder, log)
 	tower := &means{stop: cancel}
-	_, err := encode.Encode(ctx, files, []encode.Model{{Name: "m", Tower: tower, Transform: transform(t), Cache: cache}}, encode.Options{BatchSize: 8})
+	_, err := encode.Encode(ctx, encode.Files(files), []encode.Model{{Name: "m", Tower: tower, Transform: transform(t), Cache: cache}}, encode.Options{BatchSize: 8})
 	if !errors.Is(err, context.Canceled) {
 		t.Fatalf("the error is %v", err)
 	}
@@ -144,7 +144,7 @@ func TestInterruptedWorkIsKept(t *testing.T) {
 	}
 	cache = openCache(t, folder, log)
 	defer cache.Close()
-	result, err := encode.Encode(t.Context(), files, []encode.Model{{Name: "m", Tower: &means{}, Transform: transform(t), Cache: cache}}, encode.Options{BatchSize: 8})
+	result, err := encode.Encode(t.Context(), encode.Files(files), []encode.Model{{Name: "m", Tower: &means{}, Transform: transform(t), Cache: cache}}, encode.Options{BatchSize: 8})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +163,7 @@ func TestBadPicturesAreSkippedOrFail(t *testing.T) {
 	model := func() []encode.Model {
 		return []encode.Model{{Name: "m", Tower: &means{}, Transform: transform(t), Cache: encode.NewCache(3)}}
 	}
-	result, err := encode.Encode(t.Context(), files, model(), encode.Options{})
+	result, err := encode.Encode(t.Context(), encode.Files(files), model(), encode.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +174,7 @@ func TestBadPicturesAreSkippedOrFail(t *testing.T) {
 		t.Errorf("%d pictures were encoded, not 3", result.Encoded[0])
 	}
 	var fault *encode.PictureError
-	if _, err := encode.Encode(t.Context(), files, model(), encode.Options{FailOnBadPicture: true}); !errors.As(err, &fault) || fault.File != bad {
+	if _, err := encode.Encode(t.Context(), encode.Files(files), model(), encode.Options{FailOnBadPicture: true}); !errors.As(err, &fault) || fault.File != bad {
 		t.Errorf("the error is %v, want one that names %s", err, bad)
 	}
 }
@@ -183,7 +183,7 @@ func TestNaNNamesThePicture(t *testing.T) {
 	files := pictures(t, 3)
 	model := encode.Model{Name: "m", Tower: &means{nan: true}, Transform: transform(t), Cache: encode.NewCache(3)}
 	var fault *encode.PictureError
-	if _, err := encode.Encode(t.Context(), files, []encode.Model{model}, encode.Options{}); !errors.As(err, &fault) || fault.File != files[0] {
+	if _, err := encode.Encode(t.Context(), encode.Files(files), []encode.Model{model}, encode.Options{}); !errors.As(err, &fault) || fault.File != files[0] {
 		t.Errorf("the error is %v, want one that names %s", err, files[0])
 	}
 }
@@ -214,7 +214,7 @@ func TestHalfWrittenShardsAreSwept(t *testing.T) {
 func TestModelsWantDifferentPictures(t *testing.T) {
 	files := pictures(t, 10)
 	all, odd := encode.NewCache(3), encode.NewCache(3)
-	result, err := encode.Encode(t.Context(), files, []encode.Model{
+	result, err := encode.Encode(t.Context(), encode.Files(files), []encode.Model{
 		{Name: "all", Tower: &means{}, Transform: transform(t), Cache: all},
 		{Name: "odd", Tower: &means{}, Transform: transform(t), Cache: odd, Wants: func(i int) bool { return i%2 == 1 }},
 	}, encode.Options{BatchSize: 4})

@@ -50,7 +50,7 @@ func encodeAll(t *testing.T, model *graphs.Model, transform *preprocess.Transfor
 	if err != nil {
 		t.Fatal(err)
 	}
-	result, err := encode.Encode(context.Background(), files, []encode.Model{{Name: "m", Tower: model, Transform: transform, Cache: cache}}, encode.Options{})
+	result, err := encode.Encode(context.Background(), encode.Files(files), []encode.Model{{Name: "m", Tower: model, Transform: transform, Cache: cache}}, encode.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,11 +1,10 @@
 package evaluate
 
 import (
-	"crypto/sha256"
-	"fmt"
 	"math"
-	"math/rand/v2"
 	"slices"
+
+	"github.com/upl-host/upl-host/host/random"
 )
 
 // Resamples is the number of a bootstrap's, as is customary.
@@ -19,13 +18,13 @@ func (c Comparison) Bootstrap(seed uint64, resamples int) Interval {
 	if c.Pictures == 0 || resamples < 1 {
 		return Interval{-1, 1}
 	}
-	draws := bootstrap{rand.NewChaCha8(sha256.Sum256(fmt.Append(nil, "upl-host bootstrap ", seed)))}
+	draws := random.New("bootstrap", seed)
 	n := float64(c.Pictures)
 	differing := c.FirstOnly + c.SecondOnly
 	differences := make([]float64, resamples)
 	for i := range differences {
-		either := draws.binomial(c.Pictures, float64(differing)/n)
-		second := draws.binomial(either, float64(c.SecondOnly)/float64(max(1, differing)))
+		either := binomial(draws, c.Pictures, float64(differing)/n)
+		second := binomial(draws, either, float64(c.SecondOnly)/float64(max(1, differing)))
 		differences[i] = float64(2*second-either) / n
 	}
 	slices.Sort(differences)
@@ -33,18 +32,15 @@ func (c Comparison) Bootstrap(seed uint64, resamples int) Interval {
 	return Interval{differences[int(tail)], differences[max(0, int(math.Ceil(float64(resamples)-tail))-1)]}
 }
 
-type bootstrap struct{ source *rand.ChaCha8 }
-
 // binomial returns how many of n tries succeed, going from one success to the next:
 // their distances are geometric (Devroye 1986, X.4.2).
-func (b bootstrap) binomial(n int, p float64) (successes int) {
+func binomial(draws random.Stream, n int, p float64) (successes int) {
 	if p <= 0 {
 		return 0
 	}
 	rate := math.Log1p(-p) // -Inf where every try succeeds
 	for tried := 0; ; successes++ {
-		uniform := float64(b.source.Uint64()>>11+1) / (1 << 53)
-		distance := math.Floor(math.Log(uniform) / rate)
+		distance := math.Floor(math.Log(draws.Uniform()) / rate)
 		if distance >= float64(n-tried) {
 			return successes
 		}

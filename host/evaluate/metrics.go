@@ -28,9 +28,15 @@ type Pictures struct {
 	Skipped   int `json:"skipped"`
 }
 
-// Learned are the measures of the ensemble of prompts, and the accuracy of each
-// prompt alone.
+// Learned are the measures of the ensemble of what the seeds learnt, prompts or other
+// heads, and the accuracy of each alone.
 type Learned struct {
+	// Method is that of learning (learn.method), Labels what was learnt from: pseudo
+	// or true.
+	Method string `json:"method"`
+	Labels string `json:"labels"`
+	// Deterministic methods draw nothing: the one training stands for all seeds.
+	Deterministic bool `json:"deterministic,omitempty"`
 	Measures
 	Seeds []Seed `json:"seeds"`
 	// SeedsMean and SeedsDeviation are the mean and the sample standard
@@ -39,7 +45,20 @@ type Learned struct {
 	SeedsDeviation *float64 `json:"seeds_deviation,omitempty"`
 }
 
-// Seed is one learnt prompt.
+// Noun is what a seed learns.
+func (l *Learned) Noun() string {
+	switch l.Method {
+	case "clip-adapter":
+		return "adapter"
+	case "tip-adapter", "tip-adapter-f":
+		return "cache"
+	case "linear-probe":
+		return "probe"
+	}
+	return "prompt"
+}
+
+// Seed is what one seed learnt.
 type Seed struct {
 	Seed uint64   `json:"seed"`
 	Top1 *float64 `json:"top1,omitempty"`

@@ -5,35 +5,21 @@ import (
 	"fmt"
 	"math"
 
-	"gonum.org/v1/gonum/blas"
-	"gonum.org/v1/gonum/blas/blas32"
-
 	"github.com/upl-host/upl-host/graphs/array"
+	"github.com/upl-host/upl-host/host/learn/head"
 )
 
 // rowsAtOnce bounds what is held of an N x C matrix.
 const rowsAtOnce = 1024
 
-// Probabilities fills out [B, C] with softmax(scale * features * classFeatures'),
-// features [B, D], classFeatures [C, D] (METHOD.md section 1, eq. 1 and 2). Sums
-// are float64, so that rows sum to 1 within float32's rounding.
-func Probabilities(features, classFeatures array.Matrix, scale float64, out array.Matrix) {
-	Logits(features, classFeatures, scale, out)
+// Probabilities fills out [B, C] with the softmax of what a head makes of features
+// [B, D] (METHOD.md section 1, eq. 1 and 2). Sums are float64, so that rows sum to 1
+// within float32's rounding.
+func Probabilities(h head.Head, features, out array.Matrix) {
+	h.Logits(features, out)
 	for i := range out.Rows {
 		Softmax(out.Row(i))
 	}
-}
-
-// Logits fills out [B, C] with scale * features * classFeatures'.
-func Logits(features, classFeatures array.Matrix, scale float64, out array.Matrix) {
-	if features.Rows == 0 {
-		return
-	}
-	blas32.Gemm(blas.NoTrans, blas.Trans, float32(scale), general(features), general(classFeatures), 0, general(out))
-}
-
-func general(m array.Matrix) blas32.General {
-	return blas32.General{Rows: m.Rows, Cols: m.Cols, Stride: m.Cols, Data: m.Data}
 }
 
 // Softmax replaces logits by probabilities.
@@ -56,14 +42,12 @@ func Softmax(row []float32) {
 // Blocks calls do with the probabilities of some rows of features after the
 // other, at most 1024 at once; the matrix is reused. first counts rows, not
 // features: it is an index into rows.
-func Blocks(ctx context.Context, features array.Matrix, rows []int, classFeatures array.Matrix, scale float64,
-	do func(first int, probabilities array.Matrix) error,
-) error {
-	if features.Cols != classFeatures.Cols {
-		return fmt.Errorf("classifying: pictures have %d features and classes %d", features.Cols, classFeatures.Cols)
+func Blocks(ctx context.Context, features array.Matrix, rows []int, h head.Head, do func(first int, probabilities array.Matrix) error) error {
+	if features.Cols != h.Width() {
+		return fmt.Errorf("classifying: pictures have %d features and classes %d", features.Cols, h.Width())
 	}
 	gathered := array.NewMatrix(min(rowsAtOnce, len(rows)), features.Cols)
-	probabilities := array.NewMatrix(gathered.Rows, classFeatures.Rows)
+	probabilities := array.NewMatrix(gathered.Rows, h.Classes())
 	for first := 0; first < len(rows); first += rowsAtOnce {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -73,7 +57,7 @@ func Blocks(ctx context.Context, features array.Matrix, rows []int, classFeature
 			copy(gathered.Row(i), features.Row(row))
 		}
 		out := probabilities.Slice(0, n)
-		Probabilities(gathered.Slice(0, n), classFeatures, scale, out)
+		Probabilities(h, gathered.Slice(0, n), out)
 		if err := do(first, out); err != nil {
 			return err
 		}
@@ -82,20 +66,20 @@ func Blocks(ctx context.Context, features array.Matrix, rows []int, classFeature
 }
 
 // Classify streams the probabilities of some rows of features into a .npy file [len(rows), C].
-func Classify(ctx context.Context, path string, features array.Matrix, rows []int, classFeatures array.Matrix, scale float64) error {
-	if err := classify(ctx, path, features, rows, classFeatures, scale); err != nil {
+func Classify(ctx context.Context, path string, features array.Matrix, rows []int, h head.Head) error {
+	if err := classify(ctx, path, features, rows, h); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	return nil
 }
 
-func classify(ctx context.Context, path string, features array.Matrix, rows []int, classFeatures array.Matrix, scale float64) error {
-	w, err := array.Create(path, len(rows), classFeatures.Rows)
+func classify(ctx context.Context, path string, features array.Matrix, rows []int, h head.Head) error {
+	w, err := array.Create(path, len(rows), h.Classes())
 	if err != nil {
 		return err
 	}
 	defer w.Abort()
-	err = Blocks(ctx, features, rows, classFeatures, scale, func(_ int, p array.Matrix) error { return w.Append(p.Data) })
+	err = Blocks(ctx, features, rows, h, func(_ int, p array.Matrix) error { return w.Append(p.Data) })
 	if err != nil {
 		return err
 	}

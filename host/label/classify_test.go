@@ -11,6 +11,7 @@ import (
 
 	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/host/label"
+	"github.com/upl-host/upl-host/host/learn/head"
 )
 
 const golden = "../../graphs/testdata/golden-small/vit/expected.npz"
@@ -32,7 +33,7 @@ func TestProbabilitiesEqualPyTorch(t *testing.T) {
 	}
 	features, text, want := matrixOf(t, arrays, "image_features"), matrixOf(t, arrays, "text_features"), matrixOf(t, arrays, "probabilities")
 	got := array.NewMatrix(want.Rows, want.Cols)
-	label.Probabilities(features, text, 100, got)
+	label.Probabilities(head.ClassFeatures{Matrix: text, Scale: 100}, features, got)
 	for i := range want.Data {
 		if d := math.Abs(float64(want.Data[i] - got.Data[i])); d > 1e-5 {
 			t.Errorf("value %d is %g, want %g", i, got.Data[i], want.Data[i])
@@ -53,7 +54,7 @@ func TestClassifyPicksRowsWhateverTheThreads(t *testing.T) {
 	classify := func(threads int) array.Matrix {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(threads))
 		path := filepath.Join(t.TempDir(), "p.npy")
-		if err := label.Classify(t.Context(), path, pool, rows, text, 100); err != nil {
+		if err := label.Classify(t.Context(), path, pool, rows, head.ClassFeatures{Matrix: text, Scale: 100}); err != nil {
 			t.Fatal(err)
 		}
 		m, err := array.Map(path)
@@ -68,7 +69,7 @@ func TestClassifyPicksRowsWhateverTheThreads(t *testing.T) {
 		t.Error("1 and 8 threads differ", diff)
 	}
 	all := array.NewMatrix(pool.Rows, text.Rows)
-	label.Probabilities(pool, text, 100, all)
+	label.Probabilities(head.ClassFeatures{Matrix: text, Scale: 100}, pool, all)
 	for i, row := range rows {
 		for c, v := range one.Row(i) {
 			if math.Abs(float64(v-all.Row(row)[c])) > 1e-6 {

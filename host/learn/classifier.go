@@ -7,6 +7,7 @@ import (
 
 	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/graphs/safetensors"
+	"github.com/upl-host/upl-host/host/learn/head"
 )
 
 // Ensemble folds N prompts into one matrix: the mean of their class features
@@ -34,13 +35,17 @@ func Ensemble(features []array.Matrix) (array.Matrix, error) {
 }
 
 // Classifier is what a run ends with: class features whose inner products with
-// a picture's, times LogitScale, are its logits. docs/contexts.md describes its file.
+// a picture's, times LogitScale, are its logits, or heads of other kinds.
+// docs/contexts.md describes its file.
 type Classifier struct {
 	// Learned [C, D] is the ensemble of the prompts; without rows where nothing was learned.
 	Learned array.Matrix
 	// ZeroShot [C, D] are the features of the templates.
-	ZeroShot   array.Matrix
-	Prompts    int // N, which Learned is the mean of
+	ZeroShot array.Matrix
+	Prompts  int // N, which Learned is the mean of
+	// Heads are what the seeds learnt where it is no class features; the mean of their
+	// logits classifies.
+	Heads      []SeedHead
 	ClassNames []string
 	Templates  []string
 	LogitScale float32
@@ -49,12 +54,49 @@ type Classifier struct {
 	// Preprocessing is the key of how pictures become features.
 	Preprocessing string
 	Software      string
+	// Of a classifier with heads: the method that they were learnt by, and whether it
+	// drew nothing, so that every seed gives the same and one stands for all.
+	Method        string
+	Deterministic bool
+	// Inputs is a hash of everything that a seed's head depended on, in the file of that
+	// seed alone; else empty.
+	Inputs string
+}
+
+// SeedHead is the head that a seed learnt.
+type SeedHead struct {
+	Seed uint64
+	head.Head
+}
+
+// Best is what classifies: what was learnt, or zero-shot where nothing was.
+func (c Classifier) Best() head.Head {
+	switch {
+	case len(c.Heads) > 0:
+		mean := make(head.Mean, len(c.Heads))
+		for i, h := range c.Heads {
+			mean[i] = h.Head
+		}
+		return mean
+	case c.Prompts > 0:
+		return c.ByFeatures(c.Learned)
+	}
+	return c.ByFeatures(c.ZeroShot)
+}
+
+// ByFeatures is the head of class features.
+func (c Classifier) ByFeatures(features array.Matrix) head.Head {
+	return head.ClassFeatures{Matrix: features, Scale: float64(c.LogitScale)}
 }
 
 const (
 	classifierFormat = "upl-host classifier"
 	learnedTensor    = "learned"
 	zeroShotTensor   = "zero_shot"
+	headsKey         = "heads"
+	// headsVersion is that of files with heads: a program that knows version 1 alone
+	// would take them for zero-shot ones.
+	headsVersion = "2"
 )
 
 // Write writes the classifier's file; it appears whole or not at all.
@@ -74,7 +116,7 @@ func (c Classifier) Write(path string) error {
 	if c.Learned.Rows > 0 {
 		tensors = append(tensors, safetensors.Float32(learnedTensor, []int{c.Learned.Rows, c.Learned.Cols}, c.Learned.Data))
 	}
-	return safetensors.Write(path, tensors, map[string]string{
+	metadata := map[string]string{
 		formatKey:       classifierFormat,
 		versionKey:      formatVersion,
 		"prompts":       strconv.Itoa(c.Prompts),
@@ -85,8 +127,28 @@ func (c Classifier) Write(path string) error {
 		"model_hash":    c.ModelHash,
 		"preprocessing": c.Preprocessing,
 		"software":      c.Software,
-	})
+	}
+	if len(c.Heads) == 0 {
+		return safetensors.Write(path, tensors, metadata)
+	}
+	descriptions := make([]head.Description, len(c.Heads))
+	for i, h := range c.Heads {
+		var own []safetensors.Tensor
+		if descriptions[i], own, err = head.Encode(h.Head, h.Seed, headPrefix(i)); err != nil {
+			return fmt.Errorf("writing %s: %w", path, err)
+		}
+		tensors = append(tensors, own...)
+	}
+	if metadata[headsKey], err = formatJSON(descriptions); err != nil {
+		return fmt.Errorf("writing %s: heads: %w", path, err)
+	}
+	metadata[versionKey], metadata["inputs"] = headsVersion, c.Inputs
+	metadata["method"], metadata["deterministic"] = c.Method, strconv.FormatBool(c.Deterministic)
+	return safetensors.Write(path, tensors, metadata)
 }
+
+// headPrefix begins the names of a head's tensors.
+func headPrefix(i int) string { return fmt.Sprintf("head.%d.", i) }
 
 // ReadClassifier reads and checks a classifier's file. What is wrong with it is
 // reported as safetensors.ErrFormat, an absent file as fs.ErrNotExist.
@@ -104,7 +166,7 @@ func ReadClassifier(path string) (c Classifier, err error) {
 
 func decodeClassifier(file *safetensors.File) (Classifier, error) {
 	m := &metadata{values: file.Metadata()}
-	if err := m.format(classifierFormat); err != nil {
+	if err := m.format(classifierFormat, formatVersion, headsVersion); err != nil {
 		return Classifier{}, err
 	}
 	c := Classifier{
@@ -113,6 +175,11 @@ func decodeClassifier(file *safetensors.File) (Classifier, error) {
 		LogitScale: float32(m.real("logit_scale", 32)),
 		Model:      m.text("model"), ModelHash: m.text("model_hash"),
 		Preprocessing: m.text("preprocessing"), Software: m.text("software"),
+	}
+	var descriptions []head.Description
+	if m.values[versionKey] == headsVersion {
+		descriptions, c.Inputs = readJSON[[]head.Description](m, headsKey), m.text("inputs")
+		c.Method, c.Deterministic = m.text("method"), m.truth("deterministic")
 	}
 	if err := m.err(); err != nil {
 		return Classifier{}, err
@@ -134,6 +201,16 @@ func decodeClassifier(file *safetensors.File) (Classifier, error) {
 			return Classifier{}, err
 		}
 	}
+	if m.values[versionKey] == headsVersion && len(descriptions) == 0 {
+		return Classifier{}, errors.New("a file of heads without any")
+	}
+	for i, d := range descriptions {
+		h, err := head.Decode(file, d, headPrefix(i), c.ZeroShot, float64(c.LogitScale))
+		if err != nil {
+			return Classifier{}, err
+		}
+		c.Heads = append(c.Heads, SeedHead{Seed: d.Seed, Head: h})
+	}
 	return c, c.validate()
 }
 
@@ -150,6 +227,11 @@ func (c Classifier) validate() error {
 	learned := c.Learned.Rows > 0
 	check(!learned || c.Learned.Rows == classes && c.Learned.Cols == c.ZeroShot.Cols,
 		"learned features of %d x %d beside zero-shot ones of %d x %d", c.Learned.Rows, c.Learned.Cols, c.ZeroShot.Rows, c.ZeroShot.Cols)
+	check(!learned || len(c.Heads) == 0, "prompts beside other heads")
+	for _, h := range c.Heads {
+		check(h.Classes() == classes && h.Width() == c.ZeroShot.Cols,
+			"the head of seed %d is for %d classes and %d features, there are %d and %d", h.Seed, h.Classes(), h.Width(), classes, c.ZeroShot.Cols)
+	}
 	check(learned == (c.Prompts > 0), "an ensemble of %d prompts with learned features of %d classes", c.Prompts, c.Learned.Rows)
 	check(finite(float64(c.LogitScale)) && c.LogitScale > 0, "logit_scale is %g, want above 0", c.LogitScale)
 	return errors.Join(errs...)

@@ -158,30 +158,3 @@ func TestDamagedFiles(t *testing.T) {
 		}
 	}
 }
-
-func rewrite(t *testing.T, from, to string, change func(map[string]string, *safetensors.Tensor)) {
-	t.Helper()
-	file, err := safetensors.Open(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := file.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	metadata := file.Metadata()
-	tensors := make([]safetensors.Tensor, 0, 2)
-	for _, name := range file.Names() {
-		shape, values, err := file.Float32(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		tensor := safetensors.Float32(name, shape, values)
-		change(metadata, &tensor)
-		tensors = append(tensors, tensor)
-	}
-	if err := safetensors.Write(to, tensors, metadata); err != nil {
-		t.Fatal(err)
-	}
-}

@@ -83,7 +83,7 @@ func damaged(path string, err error) error {
 
 func decodeContext(file *safetensors.File) (Context, error) {
 	m := &metadata{values: file.Metadata()}
-	if err := m.format(contextFormat); err != nil {
+	if err := m.format(contextFormat, formatVersion); err != nil {
 		return Context{}, err
 	}
 	c := Context{

@@ -31,6 +31,28 @@ func writeCurve(path string, curve []Epoch) error {
 	return nil
 }
 
+// WriteCurve writes the curve of a seed's training: training/seed-N.csv, and the same
+// for TensorBoard.
+func WriteCurve(folder string, seed uint64, curve []Epoch) error {
+	path := CurvePath(folder, seed)
+	if err := makeFolders(path); err != nil {
+		return err
+	}
+	events, err := board(boardPath(folder, seed), curve)
+	if err != nil {
+		return err
+	}
+	if err := events.Close(); err != nil {
+		return err
+	}
+	return writeCurve(path, curve)
+}
+
+// boardPath is the folder of a seed's TensorBoard events.
+func boardPath(folder string, seed uint64) string {
+	return filepath.Join(folder, "tensorboard", seedName(seed))
+}
+
 // board begins a seed's TensorBoard events with the epochs that are done.
 func board(folder string, curve []Epoch) (*tensorboard.Writer, error) {
 	path := filepath.Join(folder, tensorboard.FileName)

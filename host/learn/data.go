@@ -14,6 +14,9 @@ var ErrNothingToLearn = errors.New("no pseudo-labelled picture to learn from: wi
 type Data struct {
 	// Features [N, D] are the pictures', L2-normalised.
 	Features array.Matrix
+	// Views are features of augmented views of the same pictures: an epoch then
+	// sees one of these of each picture, drawn by the seed, and not Features.
+	Views []array.Matrix
 	// Targets [N, C] are weight x class distribution: the loss is the mean over
 	// a batch of -sum_c target_c log p_c. Not below 0.
 	Targets array.Matrix
@@ -49,6 +52,14 @@ func (d Data) validate(classCount int) error {
 	if err := d.Features.CheckFinite(); err != nil {
 		return fmt.Errorf("features of the pictures to learn from: %w", err)
 	}
+	for i, view := range d.Views {
+		if view.Rows != d.Features.Rows || view.Cols != d.Features.Cols {
+			return fmt.Errorf("view %d is of %d pictures and %d features, where there are %d and %d", i, view.Rows, view.Cols, d.Features.Rows, d.Features.Cols)
+		}
+		if err := view.CheckFinite(); err != nil {
+			return fmt.Errorf("features of view %d of the pictures to learn from: %w", i, err)
+		}
+	}
 	if err := d.Targets.CheckFinite(); err != nil {
 		return fmt.Errorf("targets: %w", err)
 	}
@@ -60,37 +71,32 @@ func (d Data) validate(classCount int) error {
 	return nil
 }
 
+// Select has some of the pictures.
+func (d Data) Select(rows []int) Data {
+	some := func(m array.Matrix) array.Matrix {
+		selected := array.NewMatrix(len(rows), m.Cols)
+		gather(selected, m.Row, rows)
+		return selected
+	}
+	selected := Data{Features: some(d.Features), Targets: some(d.Targets)}
+	for _, view := range d.Views {
+		selected.Views = append(selected.Views, some(view))
+	}
+	return selected
+}
+
+// SeenIn gives what an epoch of a seed sees of each picture: a function of its number.
+func (d Data) SeenIn(seed uint64, epoch int) func(picture int) []float32 {
+	if len(d.Views) == 0 {
+		return d.Features.Row
+	}
+	drawn := drawViews(seed, epoch, d.Features.Rows, len(d.Views))
+	return func(picture int) []float32 { return d.Views[drawn[picture]].Row(picture) }
+}
+
 // gather copies the rows named by picks.
-func gather(into, from array.Matrix, picks []int) {
+func gather(into array.Matrix, row func(i int) []float32, picks []int) {
 	for i, pick := range picks {
-		copy(into.Row(i), from.Row(pick))
+		copy(into.Row(i), row(pick))
 	}
-}
-
-// agreement counts the rows whose likeliest class by logits is that by targets,
-// among the rows that have a target.
-func agreement(logits, targets array.Matrix) (right, counted int) {
-	for i := range targets.Rows {
-		target := targets.Row(i)
-		class := largest(target)
-		if target[class] == 0 {
-			continue
-		}
-		counted++
-		if largest(logits.Row(i)) == class {
-			right++
-		}
-	}
-	return right, counted
-}
-
-// largest is the index of the largest value, the first among equals.
-func largest(row []float32) int {
-	best := 0
-	for i, v := range row {
-		if v > row[best] {
-			best = i
-		}
-	}
-	return best
 }

@@ -14,20 +14,6 @@ import (
 	"github.com/upl-host/upl-host/graphs/safetensors"
 )
 
-func TestSGD(t *testing.T) {
-	// torch.optim.SGD(lr=0.1, momentum=0.9, weight_decay=0.1) on a gradient of 1:
-	// v = 1.1, 0.99 + 1.089; x = 1 - 0.11 - 0.2079.
-	x, velocity := []float32{1, -2}, make([]float32, 2)
-	optimizer := sgd{momentum: 0.9, decay: 0.1}
-	optimizer.step(x, velocity, []float32{1, 0.2}, 0.1)
-	optimizer.step(x, velocity, []float32{1, 0.2}, 0.1)
-	for i, want := range []struct{ x, velocity float64 }{{0.6821, 2.079}, {-2, 0}} {
-		if math.Abs(float64(x[i])-want.x) > 1e-6 || math.Abs(float64(velocity[i])-want.velocity) > 1e-6 {
-			t.Errorf("value %d is %g at velocity %g, want %g at %g", i, x[i], velocity[i], want.x, want.velocity)
-		}
-	}
-}
-
 func TestBatches(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		settings := Settings{BatchSize: rapid.IntRange(1, 64).Draw(t, "batch size")}
@@ -45,20 +31,6 @@ func TestBatches(t *testing.T) {
 	})
 }
 
-func TestBelow(t *testing.T) {
-	// Each outcome is as likely: counts of 30,000 draws stay within 5 deviations.
-	g := newGenerator("test")
-	counts := make([]int, 3)
-	for range 30_000 {
-		counts[g.below(3)]++
-	}
-	for i, n := range counts {
-		if math.Abs(float64(n-10_000)) > 5*82 {
-			t.Errorf("%d came %d times in 30,000", i, n)
-		}
-	}
-}
-
 func TestPace(t *testing.T) {
 	var p pace
 	start := time.Unix(100, 0)
@@ -71,11 +43,46 @@ func TestPace(t *testing.T) {
 	}
 }
 
-func TestAgreement(t *testing.T) {
-	logits := array.Matrix{Rows: 4, Cols: 2, Data: []float32{1, 2, 3, 1, 0, 1, 1, 0}}
-	targets := array.Matrix{Rows: 4, Cols: 2, Data: []float32{0, 1, 0.2, 0.8, 0, 0, 0.6, 0.4}}
-	if right, counted := agreement(logits, targets); right != 2 || counted != 3 {
-		t.Errorf("%d of %d agree, want 2 of 3", right, counted)
+// Each picture of an epoch is seen in one of its views, each as often over epochs;
+// other epochs and seeds draw otherwise.
+func TestSeenIn(t *testing.T) {
+	const pictures, views, epochs = 50, 4, 100
+	data := Data{Features: array.NewMatrix(pictures, 1)}
+	for v := range views {
+		view := array.NewMatrix(pictures, 1)
+		for i := range view.Data {
+			view.Data[i] = float32(v*pictures + i)
+		}
+		data.Views = append(data.Views, view)
+	}
+	counts := make([]int, views)
+	drawn := func(seed uint64, epoch int) (all []int) {
+		seen := data.SeenIn(seed, epoch)
+		for i := range pictures {
+			value := int(seen(i)[0])
+			if value%pictures != i {
+				t.Fatalf("picture %d is seen as %d", i, value%pictures)
+			}
+			all = append(all, value/pictures)
+		}
+		return all
+	}
+	for epoch := range epochs {
+		for _, v := range drawn(1, epoch) {
+			counts[v]++
+		}
+	}
+	for v, n := range counts { // within 5 deviations
+		if math.Abs(float64(n-pictures*epochs/views)) > 5*math.Sqrt(pictures*epochs*0.25*0.75) {
+			t.Errorf("view %d is seen %d times", v, n)
+		}
+	}
+	if slices.Equal(drawn(1, 0), drawn(1, 1)) || slices.Equal(drawn(1, 0), drawn(2, 0)) || !slices.Equal(drawn(1, 3), drawn(1, 3)) {
+		t.Error("draws do not go by seed and epoch")
+	}
+	data.Views = nil
+	if got := data.SeenIn(1, 0)(3); &got[0] != &data.Features.Row(3)[0] {
+		t.Error("without views the features themselves are seen")
 	}
 }
 

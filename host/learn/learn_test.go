@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -457,3 +458,53 @@ var (
 	pinnedContext = []float32{0.028251713141798973, 0.004600774496793747, 0.005342692602425814}
 	pinnedOrder   = []int{2, 1, 0, 5, 4, 6, 7, 3}
 )
+
+// Views take the place of the features: the same in all views is as without them,
+// others are another training, which goes on where it was stopped.
+func TestViews(t *testing.T) {
+	plain := newJob(t.TempDir(), 20)
+	want := mustRun(t, plain)
+	same := newJob(t.TempDir(), 20)
+	same.Data.Views = []array.Matrix{same.Data.Features, same.Data.Features}
+	for i, c := range mustRun(t, same) {
+		if !slices.Equal(c.Vectors.Data, want[i].Vectors.Data) {
+			t.Errorf("seed %d: views that are the features themselves change the context", c.Seed)
+		}
+		if c.Inputs == want[i].Inputs {
+			t.Errorf("seed %d: the views are no part of the inputs", c.Seed)
+		}
+	}
+	augmented := func(folder string) learn.Job {
+		job := newJob(folder, 20)
+		job.Data.Views = []array.Matrix{learn.RandomContext(20, 20, 4), learn.RandomContext(21, 20, 4)}
+		return job
+	}
+	undisturbed := augmented(t.TempDir())
+	want = mustRun(t, undisturbed)
+	stopped := augmented(t.TempDir())
+	ctx, cancel := context.WithCancel(t.Context())
+	stopped.Events.OnStep = func(s learn.Step) {
+		if s.Done == 17 {
+			cancel()
+		}
+	}
+	if _, err := learn.Run(ctx, stopped); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	stopped.Events.OnStep = nil
+	for i, c := range mustRun(t, stopped) {
+		if !slices.Equal(c.Vectors.Data, want[i].Vectors.Data) {
+			t.Errorf("seed %d: a stopped training with views ends elsewhere", c.Seed)
+		}
+	}
+	for says, spoil := range map[string]func(d *learn.Data){
+		"view 1 is of 19 pictures": func(d *learn.Data) { d.Views[1] = d.Views[1].Slice(0, 19) },
+		"view 0":                   func(d *learn.Data) { d.Views[0] = d.Views[0].Clone(); d.Views[0].Data[5] = float32(math.NaN()) },
+	} {
+		job := augmented(t.TempDir())
+		spoil(&job.Data)
+		if _, err := learn.Run(t.Context(), job); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%v does not say %q", err, says)
+		}
+	}
+}

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // metadata reads the values of a safetensors file's metadata, which are all
@@ -58,12 +60,12 @@ func readJSON[T any](m *metadata, key string) T {
 }
 
 // format checks what kind of file this is, and of which version.
-func (m *metadata) format(want string) error {
+func (m *metadata) format(want string, versions ...string) error {
 	if got := m.values[formatKey]; got != want {
 		return fmt.Errorf("its format is %q, want %q", got, want)
 	}
-	if got := m.values[versionKey]; got != formatVersion {
-		return fmt.Errorf("version %q of %q, this program reads version %s", got, want, formatVersion)
+	if got := m.values[versionKey]; !slices.Contains(versions, got) {
+		return fmt.Errorf("version %q of %q, this program reads version %s", got, want, strings.Join(versions, ", "))
 	}
 	return nil
 }

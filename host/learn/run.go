@@ -24,7 +24,10 @@ type Job struct {
 	Prompt     Prompt
 	Gradienter Gradienter
 	Data       Data
-	Settings   Settings
+	// Rows are, by seed, the rows of Data that it learns from, as many for each; nil:
+	// all of them, for all seeds.
+	Rows     map[uint64][]int
+	Settings Settings
 	// Initial is the context to begin with (WordContext); nil: drawn by each seed.
 	Initial *array.Matrix
 	// Order of the pictures in an epoch; nil: Shuffled.
@@ -54,11 +57,27 @@ func (j *Job) statePath(group []uint64) string {
 	return filepath.Join(j.Folder, "contexts", "."+seedName(group[0])+".state.safetensors")
 }
 
-func (j *Job) order() Order {
-	if j.Order == nil {
-		return Shuffled
+// pictures is how many each seed learns from.
+func (j *Job) pictures() int {
+	if j.Rows == nil {
+		return j.Data.Features.Rows
 	}
-	return j.Order
+	return len(j.Rows[j.Settings.Seeds[0]])
+}
+
+// visits are the rows of Data in the order in which an epoch of a seed sees them.
+func (j *Job) visits(seed uint64, epoch int) []int {
+	order := j.Order
+	if order == nil {
+		order = Shuffled
+	}
+	visits := order(seed, epoch, j.pictures())
+	if rows := j.Rows[seed]; rows != nil {
+		for i, place := range visits {
+			visits[i] = rows[place]
+		}
+	}
+	return visits
 }
 
 func (j *Job) validate() error {
@@ -68,8 +87,30 @@ func (j *Job) validate() error {
 	if err := j.Data.validate(len(j.Prompt.ClassNames)); err != nil {
 		return err
 	}
+	if err := j.validateRows(); err != nil {
+		return err
+	}
 	if i := j.Initial; i != nil && (i.Rows != j.Prompt.Rows() || i.Cols != j.Prompt.Width) {
 		return fmt.Errorf("the initial context is %d x %d, want %d x %d", i.Rows, i.Cols, j.Prompt.Rows(), j.Prompt.Width)
+	}
+	return nil
+}
+
+func (j *Job) validateRows() error {
+	if j.Rows == nil {
+		return nil
+	}
+	for _, seed := range j.Settings.Seeds {
+		rows := j.Rows[seed]
+		if len(rows) != j.pictures() || len(rows) == 0 {
+			return fmt.Errorf("seed %d learns from %d pictures, seed %d from %d: want as many for each, and one at least",
+				seed, len(rows), j.Settings.Seeds[0], j.pictures())
+		}
+		for _, row := range rows {
+			if row < 0 || row >= j.Data.Features.Rows {
+				return fmt.Errorf("seed %d learns from row %d of %d", seed, row, j.Data.Features.Rows)
+			}
+		}
 	}
 	return nil
 }
@@ -97,7 +138,7 @@ func Run(ctx context.Context, job Job) ([]Context, error) {
 	if err := makeFolders(ContextPath(j.Folder, 0), CurvePath(j.Folder, 0)); err != nil {
 		return nil, err
 	}
-	r := &run{Job: j, contexts: make(map[uint64]Context), plan: NewPlan(j.Settings, j.Data.Features.Rows)}
+	r := &run{Job: j, contexts: make(map[uint64]Context), plan: NewPlan(j.Settings, j.pictures())}
 	if err := r.lookBack(); err != nil {
 		return nil, err
 	}
@@ -261,7 +302,7 @@ func (r *run) epochs(ctx context.Context, t *trainer) (err error) {
 func (r *run) boards(t *trainer) ([]*tensorboard.Writer, error) {
 	boards := make([]*tensorboard.Writer, 0, len(t.seeds))
 	for i, seed := range t.seeds {
-		w, err := board(filepath.Join(r.Folder, "tensorboard", seedName(seed)), t.states[i].curve)
+		w, err := board(boardPath(r.Folder, seed), t.states[i].curve)
 		if err != nil {
 			return nil, errors.Join(err, closeBoards(boards))
 		}

@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/upl-host/upl-host/host/learn/numeric"
 )
 
 // Settings say how a context is learned. DefaultSettings has those of the paper.
@@ -77,25 +79,16 @@ func (s Settings) Validate() error {
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
-// Rate is the learning rate of an epoch, counted from 0: constant while warming
-// up, then a cosine over all Epochs, which therefore ends a little above zero
-// (Dassl's ConstantWarmupScheduler around PyTorch's CosineAnnealingLR).
+// Rate is the learning rate of an epoch, counted from 0.
 func (s Settings) Rate(epoch int) float64 {
-	if epoch < s.WarmupEpochs {
-		return s.WarmupRate
-	}
-	return s.LearningRate * (1 + math.Cos(math.Pi*float64(epoch-s.WarmupEpochs)/float64(s.Epochs))) / 2
+	return numeric.Schedule{
+		Epochs: s.Epochs, WarmupEpochs: s.WarmupEpochs, Start: s.LearningRate, Warmup: s.WarmupRate,
+	}.Rate(epoch)
 }
 
 // batches splits n >= 1 pictures: how many are in a batch, and how many batches
-// an epoch has. The last, smaller batch is dropped, but never so that no step is
-// left.
-func (s Settings) batches(n int) (size, steps int) {
-	if n < s.BatchSize {
-		return n, 1
-	}
-	return s.BatchSize, n / s.BatchSize
-}
+// an epoch has.
+func (s Settings) batches(n int) (size, steps int) { return numeric.Batches(n, s.BatchSize) }
 
 // groups are the seeds that train together, in groups of nearly the same size.
 func (s Settings) groups() [][]uint64 {

@@ -67,7 +67,7 @@ func (j *Job) resume(group []uint64) (states []state, err error) {
 
 func (j *Job) decodeState(group []uint64, file *safetensors.File) ([]state, error) {
 	m := &metadata{values: file.Metadata()}
-	if err := m.format(stateFormat); err != nil {
+	if err := m.format(stateFormat, formatVersion); err != nil {
 		return nil, err
 	}
 	inputs := m.text("inputs")
@@ -120,6 +120,12 @@ func (j *Job) inputs(group []uint64, seed uint64) string {
 	writeNumbers(sum, uint64(len(group)))
 	writeNumbers(sum, group...)
 	writeNumbers(sum, seed)
+	for _, member := range group {
+		writeNumbers(sum, uint64(len(j.Rows[member])))
+		for _, row := range j.Rows[member] {
+			writeNumbers(sum, uint64(row))
+		}
+	}
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
@@ -136,6 +142,9 @@ func (j *Job) digestInputs() error {
 		return fmt.Errorf("hashing the inputs: %w", err)
 	}
 	writeMatrix(sum, j.Data.Features)
+	for _, view := range j.Data.Views {
+		writeMatrix(sum, view)
+	}
 	writeMatrix(sum, j.Data.Targets)
 	if j.Initial != nil {
 		writeMatrix(sum, *j.Initial)

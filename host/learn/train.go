@@ -8,6 +8,7 @@ import (
 
 	"github.com/upl-host/upl-host/graphs"
 	"github.com/upl-host/upl-host/graphs/array"
+	"github.com/upl-host/upl-host/host/learn/numeric"
 )
 
 // Gradienter computes eq. 3 and 4 and their gradient.
@@ -83,7 +84,7 @@ func (s state) clone() state {
 }
 
 func newTrainer(job *Job, seeds []uint64, from []state, onStep func(seed uint64, epoch, step int, loss float64)) *trainer {
-	size, _ := job.Settings.batches(job.Data.Features.Rows)
+	size, _ := job.Settings.batches(job.pictures())
 	t := &trainer{job: job, seeds: seeds, onStep: onStep, states: from, batches: make([]graphs.Batch, len(seeds))}
 	for i := range t.batches {
 		t.batches[i] = graphs.Batch{
@@ -109,6 +110,7 @@ func (t *trainer) clone() []state {
 // epochOf is a seed's part in an epoch.
 type epochOf struct {
 	order          []int
+	seen           func(picture int) []float32
 	point          Epoch
 	right, counted int
 }
@@ -118,10 +120,11 @@ type epochOf struct {
 func (t *trainer) epoch(ctx context.Context) error {
 	settings, data := t.job.Settings, t.job.Data
 	epoch := t.done()
-	_, steps := settings.batches(data.Features.Rows)
+	_, steps := settings.batches(t.job.pictures())
 	parts := make([]epochOf, len(t.seeds))
 	for i, seed := range t.seeds {
-		parts[i].order = t.job.order()(seed, epoch, data.Features.Rows)
+		parts[i].order = t.job.visits(seed, epoch)
+		parts[i].seen = data.SeenIn(seed, epoch)
 		parts[i].point = Epoch{Epoch: epoch, Rate: settings.Rate(epoch)}
 	}
 	for step := range steps {
@@ -130,8 +133,8 @@ func (t *trainer) epoch(ctx context.Context) error {
 		}
 		for i, b := range t.batches {
 			picks := parts[i].order[step*b.Features.Rows : (step+1)*b.Features.Rows]
-			gather(b.Features, data.Features, picks)
-			gather(b.Targets, data.Targets, picks)
+			gather(b.Features, parts[i].seen, picks)
+			gather(b.Targets, data.Targets.Row, picks)
 		}
 		gradients, err := t.job.Gradienter.Gradients(ctx, t.batches)
 		if err != nil {
@@ -160,12 +163,12 @@ func (t *trainer) move(i, step int, part *epochOf, g graphs.Gradient) error {
 		return fmt.Errorf("learning: seed %d, epoch %d, step %d: %w", seed, point.Epoch, step, err)
 	}
 	settings := t.job.Settings
-	optimizer := sgd{momentum: float32(settings.Momentum), decay: float32(settings.WeightDecay)}
-	optimizer.step(s.vectors.Data, s.velocity.Data, g.Gradient.Data, point.Rate)
+	optimizer := numeric.SGD{Momentum: float32(settings.Momentum), Decay: float32(settings.WeightDecay)}
+	optimizer.Step(s.vectors.Data, s.velocity.Data, g.Gradient.Data, point.Rate)
 	if what := diverged(s.vectors, g); what != "" {
 		return &DivergedError{Seed: seed, Epoch: point.Epoch, Step: step, Rate: point.Rate, What: what}
 	}
-	right, counted := agreement(g.Logits, b.Targets)
+	right, counted := numeric.Agreement(g.Logits, b.Targets)
 	part.right, part.counted = part.right+right, part.counted+counted
 	t.onStep(seed, point.Epoch, step, g.Loss)
 	return nil

@@ -53,8 +53,12 @@ func work(c *config.Config) string {
 		models[i] = m.Name
 	}
 	of := strings.Join(models, ", ")
-	if c.Learn.Method == "none" {
+	if c.Learn.Method == "zero-shot" {
 		return of + ": nothing is learnt"
 	}
-	return fmt.Sprintf("%s: %s, seeds %v, %d epochs", of, c.Learn.Method, c.Learn.Seeds, c.Learn.Epochs)
+	labels := "pseudo labels by " + c.Label.Selection.Plugin
+	if c.Learn.Labels == "true" {
+		labels = fmt.Sprintf("%d true labels a class", c.Learn.Shots)
+	}
+	return fmt.Sprintf("%s: %s on %s, seeds %v", of, c.Learn.Method, labels, c.Learn.Seeds)
 }

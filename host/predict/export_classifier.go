@@ -7,11 +7,11 @@ import (
 	"io/fs"
 	"os"
 
-	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/graphs/serving"
 	"github.com/upl-host/upl-host/host"
 	"github.com/upl-host/upl-host/host/backbone"
 	"github.com/upl-host/upl-host/host/learn"
+	"github.com/upl-host/upl-host/host/learn/head"
 )
 
 // result is what a run ended with, and the model that it belongs to.
@@ -55,15 +55,6 @@ func read(run, modelDir string) (*result, error) {
 	return &result{Classifier: learnt, manifest: manifest, model: model}, nil
 }
 
-// classFeatures [C, D] are what pictures are compared with: the learnt ones, or
-// zero-shot where nothing was learnt.
-func classFeatures(c learn.Classifier) array.Matrix {
-	if c.Prompts == 0 {
-		return c.ZeroShot
-	}
-	return c.Learned
-}
-
 // ExportClassifier writes what a run has learnt as one SavedModel in the folder
 // out, encoded pictures in, class probabilities out (docs/export-classifier.md).
 // It needs no TensorFlow. model is the model's folder, where it is not where the
@@ -73,8 +64,13 @@ func ExportClassifier(ctx context.Context, run, model, out string, overwrite boo
 	if err != nil {
 		return err
 	}
+	classes, ok := r.Best().(head.ClassFeatures)
+	if !ok {
+		return &host.UsageError{Err: fmt.Errorf("%s learnt with %s, and export-classifier writes class features alone, which zero-shot, prompt and coop end with: "+
+			"`upl-host predict` uses classifiers of every kind", run, r.Method)}
+	}
 	return serving.Write(ctx, r.model.Dir, out, serving.Classifier{
-		ClassFeatures: classFeatures(r.Classifier), LogitScale: r.LogitScale, ClassNames: r.ClassNames,
+		ClassFeatures: classes.Matrix, LogitScale: r.LogitScale, ClassNames: r.ClassNames,
 		Origin: serving.Origin{
 			Run: r.manifest.Name, Model: r.Model, ModelHash: r.ModelHash,
 			Prompts: r.Prompts, Templates: r.Templates, Software: r.Software,

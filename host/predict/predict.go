@@ -17,6 +17,7 @@ import (
 	"github.com/upl-host/upl-host/host/encode"
 	"github.com/upl-host/upl-host/host/label"
 	"github.com/upl-host/upl-host/host/learn"
+	"github.com/upl-host/upl-host/host/learn/head"
 )
 
 // Options of a classifier.
@@ -82,7 +83,7 @@ const picturesAtOnce = 1024
 // Predict classifies pictures in their order; emit is called for each that can
 // be decoded, the others are returned.
 func (c *Classifier) Predict(ctx context.Context, files []string, emit func(Prediction) error) ([]Failure, error) {
-	classes := classFeatures(c.Classifier)
+	learnt, zeroShot := c.Best(), c.ByFeatures(c.ZeroShot)
 	var failures []Failure
 	for first := 0; first < len(files); first += picturesAtOnce {
 		part := files[first:min(first+picturesAtOnce, len(files))]
@@ -91,10 +92,10 @@ func (c *Classifier) Predict(ctx context.Context, files []string, emit func(Pred
 			return failures, err
 		}
 		failures = append(failures, failed...)
-		learnt, zeroShot := c.probabilities(features, classes), c.probabilities(features, c.ZeroShot)
+		after, before := probabilities(learnt, features), probabilities(zeroShot, features)
 		for row, file := range kept {
-			top := c.top(learnt.Row(row), 5)
-			p := Prediction{Path: file, Class: top[0], ZeroShot: c.top(zeroShot.Row(row), 1)[0], Top: top}
+			top := c.top(after.Row(row), 5)
+			p := Prediction{Path: file, Class: top[0], ZeroShot: c.top(before.Row(row), 1)[0], Top: top}
 			if err := emit(p); err != nil {
 				return failures, err
 			}
@@ -103,9 +104,9 @@ func (c *Classifier) Predict(ctx context.Context, files []string, emit func(Pred
 	return failures, nil
 }
 
-func (c *Classifier) probabilities(features, classes array.Matrix) array.Matrix {
-	p := array.NewMatrix(features.Rows, classes.Rows)
-	label.Probabilities(features, classes, float64(c.LogitScale), p)
+func probabilities(h head.Head, features array.Matrix) array.Matrix {
+	p := array.NewMatrix(features.Rows, h.Classes())
+	label.Probabilities(h, features, p)
 	return p
 }
 
@@ -131,7 +132,7 @@ func pictures(ctx context.Context, b *backbone.Backbone, files []string, limits 
 	cache := encode.NewCache(b.Description.Config.EmbeddingWidth)
 	defer func() { err = errors.Join(err, cache.Close()) }()
 	model := encode.Model{Name: b.Name, Tower: b.Model, Transform: b.Transform, Cache: cache}
-	result, err := encode.Encode(ctx, files, []encode.Model{model}, encode.Options{BatchSize: min(batchSize, len(files)), Limits: limits})
+	result, err := encode.Encode(ctx, encode.Files(files), []encode.Model{model}, encode.Options{BatchSize: min(batchSize, len(files)), Limits: limits})
 	if err != nil {
 		return array.Matrix{}, nil, nil, err
 	}

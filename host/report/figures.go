@@ -65,7 +65,7 @@ func (r *run) accuracyFigure() (figure.Figure, bool) {
 	rows := []accuracyRow{{name: "Zero-shot", share: *before, color: figure.ZeroShot}}
 	if learned := r.metrics.Learned; learned != nil && learned.Top1 != nil {
 		if len(learned.Seeds) > 1 && learned.SeedsMean != nil {
-			row := accuracyRow{name: "One prompt", share: *learned.SeedsMean, color: figure.Learned}
+			row := accuracyRow{name: "One " + learned.Noun(), share: *learned.SeedsMean, color: figure.Learned}
 			for _, seed := range learned.Seeds {
 				if seed.Top1 != nil {
 					row.seeds = append(row.seeds, seed)

@@ -2,8 +2,10 @@ package report
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"html/template"
+	"os"
 	"path/filepath"
 	"runtime"
 	"sort"
@@ -67,7 +69,10 @@ func (r *run) gallery(ctx context.Context, options Options) (*gallery, error) {
 	} else if r.learned() {
 		g.Lists = r.changedShots(limit)
 	}
-	return g, g.load(ctx, r.root, options.Thumbnail)
+	if options.Read == nil {
+		options.Read = func(path string) ([]byte, error) { return os.ReadFile(locate(r.root, path)) }
+	}
+	return g, g.load(ctx, options)
 }
 
 // pseudoLabelShots are the most confident pseudo labels of each class.
@@ -204,7 +209,7 @@ func (r *run) shot(p evaluate.Prediction) *shot {
 }
 
 // load makes the thumbnails, each picture's once.
-func (g *gallery) load(ctx context.Context, root string, thumbnail func(string) (string, error)) error {
+func (g *gallery) load(ctx context.Context, options Options) error {
 	byPath := map[string][]*shot{}
 	var paths []string
 	add := func(shots []*shot) {
@@ -229,12 +234,9 @@ func (g *gallery) load(ctx context.Context, root string, thumbnail func(string) 
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			uri, err := thumbnail(locate(root, path))
-			if err == nil && !strings.HasPrefix(uri, "data:image/") {
-				err = fmt.Errorf("%s: the thumbnail is no data: URI of a picture", path)
-			}
+			uri, err := options.thumbnail(path)
 			if err != nil {
-				faults[i] = err
+				faults[i] = fmt.Errorf("%s: %w", path, err)
 				return nil
 			}
 			for _, s := range byPath[path] {
@@ -257,6 +259,18 @@ func (g *gallery) load(ctx context.Context, root string, thumbnail func(string) 
 		}
 	}
 	return nil
+}
+
+// thumbnail makes the small picture that the page embeds.
+func (o Options) thumbnail(path string) (uri string, err error) {
+	data, err := o.Read(path)
+	if err != nil {
+		return "", err
+	}
+	if uri, err = o.Thumbnail(data); err == nil && !strings.HasPrefix(uri, "data:image/") {
+		err = errors.New("the thumbnail is no data: URI of a picture")
+	}
+	return uri, err
 }
 
 // locate returns the file of a picture of the data set.

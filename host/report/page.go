@@ -110,7 +110,10 @@ func (p *page) Table() int {
 func (r *run) lede() string {
 	pictures := r.metrics.Pictures
 	text := fmt.Sprintf("%s on %s", r.settings.model(), plural(len(r.classes), "class", "classes"))
-	if r.learned() {
+	switch {
+	case r.learned() && r.metrics.Learned.Labels == "true":
+		text = fmt.Sprintf("%s, learned by %s from true labels of %s", r.settings.model(), r.metrics.Learned.Method, plural(len(r.classes), "class", "classes"))
+	case r.learned():
 		text = fmt.Sprintf("%s, learned from %s of %s without their labels", r.settings.model(),
 			plural(pictures.Unlabeled, "picture", "pictures"), plural(len(r.classes), "class", "classes"))
 	}

@@ -45,7 +45,7 @@ func (r *run) headline() headline {
 	learned := r.metrics.Learned
 	compared := r.comparison()
 	if len(learned.Seeds) > 1 && learned.SeedsMean != nil {
-		s := changeStep("One prompt", *learned.SeedsMean, before)
+		s := changeStep("One "+learned.Noun(), *learned.SeedsMean, before)
 		s.Note = fmt.Sprintf("mean of %d seeds", len(learned.Seeds))
 		if learned.SeedsDeviation != nil {
 			s.Value += " ± " + number(*learned.SeedsDeviation)
@@ -59,7 +59,7 @@ func (r *run) headline() headline {
 	h.Details = append(h.Details,
 		fmt.Sprintf("difference on the same pictures %s points, 95%s%% interval %s", points(compared.Difference()), thin, spanOfPoints(compared.Interval())),
 		fmt.Sprintf("%s newly right, %d newly wrong; exact McNemar test %s", plural(compared.SecondOnly, "picture", "pictures"), compared.FirstOnly, pValue(compared.McNemar())))
-	h.Verdict = verdict(compared, before, *learned.Top1)
+	h.Verdict = verdict(compared, learned, before)
 	h.Reading = append(h.Reading, r.aboutAccuracy(compared), r.aboutSeeds())
 	h.Reading = append(h.Reading, r.aboutPseudoLabels()...)
 	h.Reading = append(h.Reading, r.aboutClasses(), r.aboutCalibration(),
@@ -82,7 +82,11 @@ func changeStep(label string, share, before float64) step {
 }
 
 // verdict says whether the pictures can tell the two classifiers apart.
-func verdict(c evaluate.Comparison, before, after float64) string {
+func verdict(c evaluate.Comparison, learned *evaluate.Learned, before float64) string {
+	learning, after := "Learning without labels", *learned.Top1
+	if learned.Labels == "true" {
+		learning = "Learning from true labels"
+	}
 	difference, in := points(math.Abs(c.Difference())), c.Interval()
 	difference = difference[min(1, len(difference)):]
 	if c.Difference() == 0 {
@@ -90,11 +94,11 @@ func verdict(c evaluate.Comparison, before, after float64) string {
 	}
 	switch {
 	case in.From > 0:
-		return fmt.Sprintf("Learning without labels raised the accuracy from %s to %s: by %s points, more than the choice of test pictures explains.", percentOf(before), percentOf(after), difference)
+		return fmt.Sprintf("%s raised the accuracy from %s to %s: by %s points, more than the choice of test pictures explains.", learning, percentOf(before), percentOf(after), difference)
 	case in.To < 0:
-		return fmt.Sprintf("Learning without labels lowered the accuracy from %s to %s: by %s points, more than the choice of test pictures explains.", percentOf(before), percentOf(after), difference)
+		return fmt.Sprintf("%s lowered the accuracy from %s to %s: by %s points, more than the choice of test pictures explains.", learning, percentOf(before), percentOf(after), difference)
 	case c.FirstOnly == c.SecondOnly:
-		return "Learning without labels left the accuracy as it was."
+		return learning + " left the accuracy as it was."
 	}
 	direction := "higher"
 	if c.Difference() < 0 {
@@ -105,7 +109,7 @@ func verdict(c evaluate.Comparison, before, after float64) string {
 
 func (r *run) aboutAccuracy(c evaluate.Comparison) string {
 	chance := 1 / float64(max(1, len(r.classes)))
-	return fmt.Sprintf("With its class names alone, %s is right on %s of %s (guessing among %d classes: %s). With learned prompts it is right on %s: %s newly right, %d newly wrong, and the true gain on pictures like these lies between %s and %s points with 95%s%% confidence.",
+	return fmt.Sprintf("With its class names alone, %s is right on %s of %s (guessing among %d classes: %s). With what was learned it is right on %s: %s newly right, %d newly wrong, and the true gain on pictures like these lies between %s and %s points with 95%s%% confidence.",
 		r.settings.model(), percent(r.metrics.ZeroShot.Top1), plural(c.Pictures, "test picture", "test pictures"), len(r.classes), percentOf(chance),
 		percent(r.metrics.Learned.Top1), plural(c.SecondOnly, "picture is", "pictures are"), c.FirstOnly, points(c.Interval().From), points(c.Interval().To), thin)
 }
@@ -113,7 +117,10 @@ func (r *run) aboutAccuracy(c evaluate.Comparison) string {
 func (r *run) aboutSeeds() string {
 	learned := r.metrics.Learned
 	if len(learned.Seeds) < 2 || learned.SeedsMean == nil || learned.SeedsDeviation == nil {
-		return "One prompt was learned, so nothing is known of the spread over seeds."
+		if learned.Deterministic {
+			return fmt.Sprintf("Nothing is drawn in learning by %s: all seeds give the same.", learned.Method)
+		}
+		return fmt.Sprintf("One %s was learned, so nothing is known of the spread over seeds.", learned.Noun())
 	}
 	gain := *learned.Top1 - *learned.SeedsMean
 	var effect string
@@ -125,8 +132,8 @@ func (r *run) aboutSeeds() string {
 	default:
 		effect = fmt.Sprintf("adds %.1f points to that", gain*100)
 	}
-	return fmt.Sprintf("A single prompt reaches %s on average, with a standard deviation of %.1f points over seeds; averaging the logits of %d prompts %s.",
-		percent(learned.SeedsMean), *learned.SeedsDeviation*100, len(learned.Seeds), effect)
+	return fmt.Sprintf("A single %s reaches %s on average, with a standard deviation of %.1f points over seeds; averaging the logits of %d %ss %s.",
+		learned.Noun(), percent(learned.SeedsMean), *learned.SeedsDeviation*100, len(learned.Seeds), learned.Noun(), effect)
 }
 
 func (r *run) aboutPseudoLabels() []string {
@@ -135,7 +142,7 @@ func (r *run) aboutPseudoLabels() []string {
 		return nil
 	}
 	text := fmt.Sprintf("Training used %s", plural(pseudo.Count, "pseudo label", "pseudo labels"))
-	if !r.learned() {
+	if !r.learned() || r.metrics.Learned.Labels == "true" {
 		text = fmt.Sprintf("There are %s", plural(pseudo.Count, "pseudo label", "pseudo labels"))
 	}
 	if pseudo.Accuracy != nil {

@@ -21,10 +21,13 @@ type Options struct {
 	// Gallery is the number of pictures shown a class; six times as many in
 	// the lists of changes and mistakes. 0: no pictures.
 	Gallery int
-	// Thumbnail makes a small picture of a file, as a data: URI of a PNG, JPEG
-	// or WebP. It is called from several goroutines. Where it fails, the
+	// Read returns the encoded picture that the run's tables call by a path; nil:
+	// that of the file there, from the data set's root on.
+	Read func(path string) ([]byte, error)
+	// Thumbnail makes a small picture of an encoded one, as a data: URI of a PNG,
+	// JPEG or WebP. Both are called from several goroutines. Where they fail, the
 	// gallery says so in the picture's place. nil: no pictures.
-	Thumbnail func(file string) (dataURI string, err error)
+	Thumbnail func(picture []byte) (dataURI string, err error)
 }
 
 // Build writes report.html and figures/*.svg into a run's folder, each whole or

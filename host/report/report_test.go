@@ -235,7 +235,7 @@ func TestWithoutPictures(t *testing.T) {
 		t.Error("a report without pictures does not say so")
 	}
 	// A thumbnail that is no embedded picture is refused: the page stays offline.
-	remote := func(string) (string, error) { return "https://example.org/x.png", nil }
+	remote := func([]byte) (string, error) { return "https://example.org/x.png", nil }
 	must(t, report.Build(context.Background(), dir, report.Options{Gallery: 1, Thumbnail: remote}))
 	data, err = os.ReadFile(filepath.Join(dir, "report.html"))
 	must(t, err)

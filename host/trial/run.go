@@ -158,7 +158,7 @@ func (r *Run) readTables() (unlabeled []int, pictures int, err error) {
 	}
 	known := r.classes()
 	for i, row := range table {
-		if row[1] == "test" {
+		if row[1] == "test" || row[1] == "validation" {
 			continue
 		}
 		label, ok := known[row[2]]

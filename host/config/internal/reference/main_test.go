@@ -131,7 +131,7 @@ func TestSchemaRefuses(t *testing.T) {
 		"models: [{path: vit}]\ndataset: {path: images, kind: table}",
 		"models: [{name: vit}]\ndataset: {path: images}",
 		rest + "learn: {epoch: 1}",
-		rest + "learn: {epochs: 0}",
+		rest + "learn: {epochs: -1}",
 		rest + "learn: {epochs: 1.5}",
 		rest + "learn: {learning_rate: 0}",
 		rest + "learn: {momentum: 1}",

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/upl-host/upl-host/host/config"
 )
@@ -132,11 +133,22 @@ func valueOf(key *config.Key, m meanings) object {
 	s := object{"type": "string"}
 	if key.Enum != nil {
 		s["enum"] = key.Enum
+		if slices.Contains(key.Enum, "true") { // which needs no quotes
+			s = object{"enum": append([]any{true}, anys(key.Enum)...)}
+		}
 	}
 	if key.Pattern != "" && key.Allowed != "" {
 		s["pattern"] = "^(" + key.Pattern + ")$"
 	}
 	return s
+}
+
+func anys(words []string) []any {
+	values := make([]any, len(words))
+	for i, word := range words {
+		values[i] = word
+	}
+	return values
 }
 
 // bounded adds a key's range.

@@ -1,0 +1,75 @@
+package numeric
+
+import (
+	"runtime"
+	"sync"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas32"
+
+	"github.com/upl-host/upl-host/graphs/array"
+)
+
+// TimesTransposed fills out [N, M] with scale a b', a [N, D], b [M, D].
+func TimesTransposed(scale float64, a, b, out array.Matrix) {
+	product(blas.NoTrans, blas.Trans, scale, a, b, out)
+}
+
+// Times fills out [N, D] with scale a b, a [N, M], b [M, D].
+func Times(scale float64, a, b, out array.Matrix) {
+	product(blas.NoTrans, blas.NoTrans, scale, a, b, out)
+}
+
+// TransposedTimes fills out [N, D] with scale a' b, a [B, N], b [B, D].
+func TransposedTimes(scale float64, a, b, out array.Matrix) {
+	product(blas.Trans, blas.NoTrans, scale, a, b, out)
+}
+
+// product is parallel over blocks of out; the order of each element's sum depends on
+// the sizes alone.
+func product(transA, transB blas.Transpose, scale float64, a, b, out array.Matrix) {
+	if out.Rows == 0 || out.Cols == 0 {
+		return
+	}
+	if a.Rows == 0 || a.Cols == 0 {
+		clear(out.Data)
+		return
+	}
+	blas32.Gemm(transA, transB, float32(scale), general(a), general(b), 0, general(out))
+}
+
+func general(m array.Matrix) blas32.General {
+	return blas32.General{Rows: m.Rows, Cols: m.Cols, Stride: m.Cols, Data: m.Data}
+}
+
+// Parallel calls do for 0 to n - 1, on several threads at once. What one call writes
+// no other may read.
+func Parallel(n int, do func(i int)) {
+	threads := min(n, runtime.GOMAXPROCS(0))
+	if threads <= 1 {
+		for i := range n {
+			do(i)
+		}
+		return
+	}
+	var group sync.WaitGroup
+	for t := range threads {
+		group.Go(func() {
+			for i := t; i < n; i += threads {
+				do(i)
+			}
+		})
+	}
+	group.Wait()
+}
+
+// Largest is the index of the largest value, the first among equals.
+func Largest[T float32 | float64](row []T) int {
+	best := 0
+	for i, v := range row {
+		if v > row[best] {
+			best = i
+		}
+	}
+	return best
+}
