@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/graphs/tokenizer"
@@ -22,7 +23,7 @@ func (r *run) learn(ctx context.Context) ([]string, error) {
 	}
 	m := r.models[0]
 	classifier := learn.Classifier{
-		ZeroShot: zeroShot, ClassNames: r.classNames, Templates: r.config.Prompt.All(), LogitScale: m.Config.LogitScale,
+		ZeroShot: zeroShot, ClassNames: r.classNames, Templates: slices.Concat([]string{}, r.prompting.templates), LogitScale: m.Config.LogitScale,
 		Model: m.Name, ModelHash: m.Hash, Preprocessing: m.Transform.Key(), Software: r.options.Version,
 	}
 	if err := os.MkdirAll(filepath.Dir(r.folder.Join(classifierName)), 0o755); err != nil {
@@ -146,7 +147,7 @@ func (r *run) classPrompts(ctx context.Context) (*learn.ClassPrompts, error) {
 	if c.InitialWords != "" {
 		shape.Length = 0 // as many as the words have tokens, as in CoOp
 	}
-	prompts, err := learn.NewClassPrompts(ctx, b.Model, b.Tokenizer, r.classNames, shape)
+	prompts, err := learn.NewClassPrompts(ctx, b.Model, b.Tokenizer, r.prompting.spoken, shape)
 	if err != nil {
 		return nil, textError(err)
 	}

@@ -24,6 +24,7 @@ type plan struct {
 	config     *config.Config
 	data       *dataset.Dataset
 	classNames []string
+	prompting  prompting
 	labelled   bool   // any picture has a label
 	labels     string // a hash of all labels
 	// supervision are the labels that may be learnt from; nil: pseudo labels are.
@@ -47,6 +48,9 @@ func prepare(ctx context.Context, c *config.Config, options Options) (*plan, *da
 	p := &plan{config: c, catalogue: catalogue, shared: options.Shared}
 	truth, err := p.openData()
 	if err != nil {
+		return nil, nil, err
+	}
+	if err := p.openPrompting(); err != nil {
 		return nil, nil, err
 	}
 	if err := p.openPrior(); err != nil {
@@ -123,7 +127,8 @@ func policyError(key string, err error) error {
 func (p *plan) openData() (*dataset.Truth, error) {
 	d := p.config.Dataset
 	data, truth, err := dataset.Open(dataset.Config{
-		Kind: d.Kind, Path: d.Path, Classes: d.Classes, Unlabeled: d.Unlabeled, Validation: d.Validation, Test: d.Test, SkipMissing: d.Missing == "skip",
+		Kind: d.Kind, Path: d.Path, Variant: d.Variant, Split: d.Split, Classes: d.Classes,
+		Unlabeled: d.Unlabeled, Validation: d.Validation, Test: d.Test, SkipMissing: d.Missing == "skip",
 	})
 	if err != nil {
 		return nil, err
@@ -193,7 +198,7 @@ func (p *plan) describeModels() error {
 		if d.Name == ensembleModel {
 			return &UsageError{Err: fmt.Errorf("models: %s is named %q, which the files of the run keep for the models' ensemble: give it another `name`", d.Dir, d.Name)}
 		}
-		if _, err := d.Templates(p.config.Prompt.All(), p.classNames); err != nil {
+		if err := p.prompting.check(d); err != nil {
 			return &UsageError{Err: err}
 		}
 		p.models = append(p.models, d)
@@ -210,7 +215,7 @@ func (p *plan) describeModels() error {
 	if err != nil {
 		return err
 	}
-	if _, err := first.Prompts(p.classNames, length, learn.ClassTokenPosition, learn.ClassSpecific); err != nil {
+	if _, err := first.Prompts(p.prompting.spoken, length, learn.ClassTokenPosition, learn.ClassSpecific); err != nil {
 		return &UsageError{Err: err}
 	}
 	return nil
@@ -300,6 +305,7 @@ func Describe(ctx context.Context, c *config.Config, options Options) (_ string,
 		labels = "with labels, which the evaluation alone sees"
 	}
 	line("classes     %d, %s", len(p.classNames), labels)
+	line("prompts     %v", &p.prompting)
 	for i, m := range p.models {
 		role := "pseudo labels"
 		if i == 0 {

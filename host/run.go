@@ -145,7 +145,7 @@ func (r *run) stageList(x *examiner) []stage {
 	encode := func(ctx context.Context) ([]string, error) { return r.encode(ctx, x.labelName) }
 	return []stage{
 		{"encode", r.encodeInputs, encode},
-		{"classify", nothing, r.classify},
+		{"classify", r.prompting.digest, r.classify},
 		{"combine", r.policyInputs(r.ensemble), r.combine},
 		{"select", r.policyInputs(r.selection), r.selectLabels},
 		{"learn", nothing, r.learn},

@@ -22,10 +22,11 @@ func (r *run) classFeatures(ctx context.Context, i int) (array.Matrix, error) {
 	if err != nil {
 		return array.Matrix{}, err
 	}
-	encoded := 0
-	features, err := m.ClassFeatures(r.config.Prompt.All(), r.classNames, func(tokens graphs.Tokens) (array.Matrix, error) {
+	encoded, cached := 0, 0
+	features, err := r.prompting.features(m, func(tokens graphs.Tokens) (array.Matrix, error) {
 		key := textsKey(m.Hash, device, tokens)
 		if features, there := cache.Get(key, tokens.Rows, m.Config.EmbeddingWidth); there {
+			cached++
 			return features, nil
 		}
 		b, err := r.model(i)
@@ -39,7 +40,7 @@ func (r *run) classFeatures(ctx context.Context, i int) (array.Matrix, error) {
 		encoded++
 		return features, cache.Put(key, features)
 	})
-	r.log.Info("templates encoded", "model", m.Name, "new", encoded, "cached", len(r.config.Prompt.All())-encoded)
+	r.log.Info("prompts encoded", "model", m.Name, "lists", encoded, "cached", cached, "prompts", r.prompting.String())
 	return features, err
 }
 

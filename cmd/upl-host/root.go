@@ -53,6 +53,7 @@ failed, 4 a limit was exceeded, 5 integrity (hash, grant, corrupt file),
 	root.AddCommand(
 		newExportCommand(),
 		newModelCommand(),
+		newDatasetCommand(),
 		newRunCommand(),
 		newPredictCommand(),
 		newCompareCommand(),

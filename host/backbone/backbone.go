@@ -85,6 +85,30 @@ func (d *Description) Templates(templates, classNames []string) ([]graphs.Tokens
 	return tokens, nil
 }
 
+// ClassPrompts returns the token ids of prompts that each class has for itself: the
+// n-th Tokens holds the n-th prompt of every class that has so many, in the order of
+// the classes.
+func (d *Description) ClassPrompts(prompts [][]string, classNames []string) ([]graphs.Tokens, error) {
+	var columns [][][]int32
+	for c, texts := range prompts {
+		for n, text := range texts {
+			ids, err := d.Tokenizer.Encode(text)
+			if err != nil {
+				return nil, fmt.Errorf("prompt %q of class %q for model %s: %w", text, classNames[c], d.Name, err)
+			}
+			if n == len(columns) {
+				columns = append(columns, nil)
+			}
+			columns[n] = append(columns[n], ids)
+		}
+	}
+	tokens := make([]graphs.Tokens, len(columns))
+	for n, rows := range columns {
+		tokens[n] = graphs.PadTokens(rows)
+	}
+	return tokens, nil
+}
+
 // Prompts returns the token ids of every class behind a context of length
 // vectors; with classSpecific each class has vectors of its own, stacked.
 func (d *Description) Prompts(classNames []string, length int, position string, classSpecific bool) (graphs.Tokens, error) {

@@ -63,3 +63,30 @@ func (d *Description) ClassFeatures(templates, classNames []string, features fun
 	}
 	return label.MeanOfTemplates(all), nil
 }
+
+// ClassPromptFeatures returns the zero-shot class features [C, D] of prompts that
+// each class has for itself: their mean, normalised. features gives those of some of
+// the texts.
+func (d *Description) ClassPromptFeatures(prompts [][]string, classNames []string, features func(graphs.Tokens) (array.Matrix, error)) (array.Matrix, error) {
+	tokens, err := d.ClassPrompts(prompts, classNames)
+	if err != nil {
+		return array.Matrix{}, err
+	}
+	ofClasses := make([][][]float32, len(prompts))
+	width := 0
+	for n := range tokens {
+		column, err := features(tokens[n])
+		if err != nil {
+			return array.Matrix{}, fmt.Errorf("encoding the prompts of classes with model %s, list %d: %w", d.Name, n+1, err)
+		}
+		row := 0
+		for c, texts := range prompts {
+			if n < len(texts) {
+				ofClasses[c] = append(ofClasses[c], column.Row(row))
+				row++
+			}
+		}
+		width = column.Cols
+	}
+	return label.MeanOfPrompts(ofClasses, width), nil
+}

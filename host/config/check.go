@@ -12,12 +12,12 @@ import (
 // complete fills in what follows from other keys.
 func (l *loader) complete(c *Config) {
 	l.names(c)
-	if len(c.Prompt.Templates) > 0 && !l.given("prompt.template") {
-		c.Prompt.Template = ""
+	l.split(c, "dataset.split", &c.Dataset.Split)
+	if !c.Dataset.ownSplits() {
+		l.split(c, "dataset.unlabeled", &c.Dataset.Unlabeled)
+		l.split(c, "dataset.validation", &c.Dataset.Validation)
+		l.split(c, "dataset.test", &c.Dataset.Test)
 	}
-	l.split(c, "dataset.unlabeled", &c.Dataset.Unlabeled)
-	l.split(c, "dataset.validation", &c.Dataset.Validation)
-	l.split(c, "dataset.test", &c.Dataset.Test)
 	l.method(c)
 	if c.Run.Out == "" {
 		c.Run.Out = filepath.Join(l.first.base, "runs", c.Name)
@@ -106,12 +106,6 @@ func (l *loader) split(c *Config, key string, value *string) {
 	*value = path
 }
 
-// given says whether a source names the key.
-func (l *loader) given(key string) bool {
-	_, ok := l.places[key]
-	return ok
-}
-
 // near returns the place of a key, or of the nearest above it that a source
 // names, or the file's.
 func (l *loader) near(path string) place {
@@ -174,6 +168,17 @@ func (l *loader) checkValue(key *Key, path string, v reflect.Value) {
 		} else if !key.Range.Contains(float64(n)) {
 			l.faults.add(at, path, "%d items are out of range (%v)", n, key.Range)
 		}
+	case TemplateList:
+		templates := v.Interface().(Templates)
+		if n := len(templates.List); !key.Range.Contains(float64(n)) {
+			l.faults.add(at, path, "%d items are out of range (%v)", n, key.Range)
+		}
+		switch {
+		case HasPlaceholder(templates.Set):
+			l.faults.add(at, path, "one template is written as prompt.template, several as a list")
+		case templates.Set != "":
+			l.checkString(key, path, templates.Set)
+		}
 	}
 }
 
@@ -208,15 +213,29 @@ func (l *loader) checkModels(c *Config) {
 }
 
 func (l *loader) checkPrompt(c *Config) {
-	if len(c.Prompt.Templates) > 0 && c.Prompt.Template != "" {
-		l.faults.add(l.near("prompt.template"), "prompt.template", "given beside prompt.templates: one of the two is wanted")
+	first := ""
+	for _, key := range []struct {
+		path  string
+		given bool
+	}{
+		{"prompt.templates", c.Prompt.Templates.Given()},
+		{"prompt.template", c.Prompt.Template != ""},
+		{"prompt.templates_file", c.Prompt.TemplatesFile != ""},
+		{"prompt.class_prompts", c.Prompt.ClassPrompts != ""},
+	} {
+		switch {
+		case key.given && first != "":
+			l.faults.add(l.near(key.path), key.path, "given beside %s: one of the two is wanted", first)
+		case key.given:
+			first = key.path
+		}
 	}
 	for i, template := range c.Prompt.All() {
 		path := "prompt.template"
-		if len(c.Prompt.Templates) > 0 {
+		if c.Prompt.Templates.Given() {
 			path = index("prompt.templates", i)
 		}
-		if Fill(template, "a") == Fill(template, "b") {
+		if !HasPlaceholder(template) {
 			l.faults.add(l.near(path), path, "%s has no place for the class name: [CLS]", strconv.Quote(shorten(template)))
 		}
 	}

@@ -1,7 +1,7 @@
 package config
 
 import (
-	"strings"
+	"slices"
 	"time"
 )
 
@@ -67,25 +67,37 @@ type Model struct {
 // Dataset says which pictures there are, and which classes.
 type Dataset struct {
 	// How the pictures are laid out: `folder`, a folder per class; `csv`, a
-	// table of paths and, where there are any, labels; `list`, pictures
-	// without labels.
-	Kind string `yaml:"kind" default:"folder" enum:"folder,csv,list" example:"csv"`
-	// The data set's folder, or its table.
+	// table of paths and, where there are any, labels and splits; `jsonl`, the
+	// same, an object a line; `list`, pictures without labels; the others are
+	// data sets in CoOp's layout (docs/datasets.md).
+	Kind string `yaml:"kind" default:"folder" enum:"folder,csv,jsonl,list,imagenet,caltech101,oxford_pets,stanford_cars,oxford_flowers,food101,fgvc_aircraft,sun397,dtd,eurosat,ucf101" example:"csv"`
+	// The data set's folder, or its table. Of a data set in CoOp's layout also
+	// the folder that holds all of them.
 	Path string `yaml:"path" required:"yes" path:"file" example:"images/glyphs"`
+	// Other pictures of ImageNet's classes, for kind `imagenet`: ImageNetV2,
+	// ImageNet-Sketch, -A, -R.
+	Variant string `yaml:"variant" derived:"ImageNet itself" enum:"v2,sketch,a,r" example:"v2"`
+	// A file that says which pictures are in which split, in CoOp's JSON, for
+	// `folder` and in place of the official ones; `upl-host dataset split` makes
+	// one.
+	Split string `yaml:"split" path:"split" derived:"the official one, where there is one" example:"split.json"`
 	// A file with a class a line: its folder, a tab, its name; or its name
 	// alone. Without it the classes are those that the folders, or the
 	// labels, name.
 	Classes string `yaml:"classes" path:"file" derived:"the folders or labels found" example:"classes.txt"`
 	// The pictures that get pseudo labels: a sub-folder of the data set, or a
-	// table. Without it every picture serves.
-	Unlabeled string `yaml:"unlabeled" path:"split" derived:"every picture" example:"train"`
-	// The labelled pictures on which hyper-parameters are searched where
-	// `learn.labels` is `true`: a sub-folder of the data set, or a table.
-	Validation string `yaml:"validation" path:"split" derived:"none" example:"val"`
+	// table; of a data set in CoOp's layout, or with `split`, the name of a
+	// split: `train`, `val`, `test`. Without it the split `train` serves, or
+	// every picture where there are no splits.
+	Unlabeled string `yaml:"unlabeled" path:"split" derived:"the split train, or every picture" example:"train"`
+	// The labelled pictures on which supervised baselines search their
+	// hyper-parameters, named as `unlabeled` is. Without it the split `val`
+	// serves, or none where there are no splits.
+	Validation string `yaml:"validation" path:"split" derived:"the split val, or none" example:"val"`
 	// The pictures that are classified and, where they have labels,
-	// evaluated: a sub-folder of the data set, or a table. Without it every
-	// picture serves.
-	Test string `yaml:"test" path:"split" derived:"every picture" example:"test"`
+	// evaluated, named as `unlabeled` is. Without it the split `test` serves, or
+	// every picture where there are no splits.
+	Test string `yaml:"test" path:"split" derived:"the split test, or every picture" example:"test"`
 	// What to do about a picture that is listed and not there.
 	Missing string `yaml:"missing" default:"fail" enum:"fail,skip" example:"skip"`
 	// What to do about a file that cannot be read as a picture. Those skipped
@@ -96,31 +108,25 @@ type Dataset struct {
 	MaxPixels int64 `yaml:"max_pixels" default:"89478485" range:"[1,2147483647]" source:"Pillow's limit" example:"25000000"`
 }
 
-// Prompt is the text of zero-shot classification. Templates take
-// the place of Template where there are any.
+// ownSplits says whether splits are names, not paths.
+func (d Dataset) ownSplits() bool {
+	return d.Split != "" || !slices.Contains([]string{"folder", "csv", "jsonl", "list"}, d.Kind)
+}
+
+// Prompt is the text of zero-shot classification. One of its keys is given, or
+// none.
 type Prompt struct {
-	// The prompt of a class; its name takes the place of `[CLS]` (or `{}`).
-	Template string `yaml:"template" default:"a photo of a [CLS]." source:"UPL, eq. 1" example:"a drawing of a [CLS]."`
+	// The prompt of a class; its name takes the place of `[CLS]` (or `{}`, or `{c}`).
+	Template string `yaml:"template" derived:"the data set's own, else: a photo of a [CLS]." source:"UPL, eq. 1; CoOp's for the eleven data sets" example:"a drawing of a [CLS]."`
 	// Several templates instead of one: a class's text features are averaged
-	// over them and normalised again.
-	Templates []string `yaml:"templates" default:"[]" range:"[0,1000]" source:"CLIP, prompt ensemble" example:"[\"a photo of a [CLS].\", \"a drawing of a [CLS].\"]"`
-}
-
-// All returns the templates in force: one or more.
-func (p Prompt) All() []string {
-	if len(p.Templates) > 0 {
-		return p.Templates
-	}
-	return []string{p.Template}
-}
-
-// placeholders stand for the class name in a template.
-var placeholders = strings.NewReplacer("[CLS]", "\x00", "{}", "\x00")
-
-// Fill returns the template's text for a class. Underscores of the name are
-// read as spaces.
-func Fill(template, class string) string {
-	return strings.ReplaceAll(placeholders.Replace(template), "\x00", strings.ReplaceAll(class, "_", " "))
+	// over them and normalised again. `openai-80` are CLIP's for ImageNet,
+	// `tip-adapter-7` the seven best of them.
+	Templates Templates `yaml:"templates" derived:"none" enum:"tip-adapter-7,openai-80" range:"[0,1000]" source:"CLIP, prompt ensemble" example:"[\"a photo of a [CLS].\", \"a drawing of a [CLS].\"]"`
+	// A file of templates, one a line.
+	TemplatesFile string `yaml:"templates_file" path:"file" derived:"none" example:"templates.txt"`
+	// A file of prompts that each class has for itself, as CuPL writes them: JSON, a
+	// list of texts by each class name. They take the place of templates.
+	ClassPrompts string `yaml:"class_prompts" path:"file" derived:"none" source:"CuPL" example:"cupl.json"`
 }
 
 // Label says how pictures get pseudo labels.

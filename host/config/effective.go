@@ -111,6 +111,12 @@ func (c *Config) tree(key *Key, path string, v reflect.Value, folder string, kee
 			return node(c.relocated(key, path, prior.File, folder))
 		}
 		return node(prior.Values)
+	case TemplateList:
+		templates := v.Interface().(Templates)
+		if templates.Set != "" {
+			return node(templates.Set)
+		}
+		return node(templates.List)
 	}
 	return node(v.Interface())
 }

@@ -63,6 +63,8 @@ const (
 	Integers  Kind = "list of integers"
 	Cells     Kind = "list of names or sections"
 	Overlay   Kind = "mapping of keys"
+	// TemplateList is a list of strings too.
+	TemplateList Kind = "name of a set, or list of strings"
 )
 
 // Interval is a range of numbers; of sizes in bytes, of durations in
@@ -195,6 +197,8 @@ func kindOf(t reflect.Type) Kind {
 		return Cells
 	case reflect.TypeFor[Keys]():
 		return Overlay
+	case reflect.TypeFor[Templates]():
+		return TemplateList
 	}
 	switch t.Kind() {
 	case reflect.Struct:

@@ -3,6 +3,7 @@ package config_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -66,6 +67,11 @@ func TestSet(t *testing.T) {
 		{`prompt.template='[CLS]' or "[CLS]"`, func(c *config.Config) any { return c.Prompt.Template }, `'[CLS]' or "[CLS]"`},
 		{"prompt.template=[CLS]: a = b", func(c *config.Config) any { return c.Prompt.Template }, "[CLS]: a = b"},
 		{`prompt.templates=["a [CLS]", "b {}"]`, func(c *config.Config) any { return c.Prompt.All() }, []string{"a [CLS]", "b {}"}},
+		{"prompt.templates=tip-adapter-7", func(c *config.Config) any { return c.Prompt.Templates }, config.Templates{Set: "tip-adapter-7"}},
+		{"prompt.templates=[]", func(c *config.Config) any { return c.Prompt.All() }, []string(nil)},
+		{"dataset={kind: dtd, path: /d, test: val}", func(c *config.Config) any { return c.Dataset.Test }, "val"},
+		{"dataset={path: /d, test: val, split: /d/s.json}", func(c *config.Config) any { return c.Dataset.Test }, "val"},
+		{"dataset={path: /d, validation: val}", func(c *config.Config) any { return c.Dataset.Validation }, "/d/val"},
 		{"learn.seeds=2", func(c *config.Config) any { return c.Learn.Seeds }, config.Seeds{1, 2}},
 		{"learn.seeds=[9, 7]", func(c *config.Config) any { return c.Learn.Seeds }, config.Seeds{9, 7}},
 		{"learn.learning_rate=1", func(c *config.Config) any { return c.Learn.LearningRate }, 1.0},
@@ -262,6 +268,7 @@ func TestFill(t *testing.T) {
 	for _, test := range []struct{ template, class, want string }{
 		{"a photo of a [CLS].", "red_fox", "a photo of a red fox."},
 		{"a photo of a {}.", "cat", "a photo of a cat."},
+		{"a {c}, {}", "red_fox", "a red fox, red fox"},
 		{"{} or [CLS]", "[CLS]", "[CLS] or [CLS]"},
 	} {
 		if got := config.Fill(test.template, test.class); got != test.want {
@@ -326,5 +333,31 @@ func TestBareTrue(t *testing.T) {
 		if _, err := config.Load(config.Source{File: "a.yaml", Text: []byte(rest + text)}); err == nil {
 			t.Errorf("%s is read", text)
 		}
+	}
+}
+
+func TestTemplateSets(t *testing.T) {
+	for name, want := range map[string]int{"tip-adapter-7": 7, "openai-80": 80} {
+		templates, ok := config.TemplateSet(name)
+		distinct := map[string]bool{}
+		for _, template := range templates {
+			distinct[template] = true
+			if !config.HasPlaceholder(template) {
+				t.Errorf("%s: %q has no place for the class name", name, template)
+			}
+		}
+		if !ok || len(distinct) != want {
+			t.Errorf("%s has %d templates, not %d", name, len(distinct), want)
+		}
+	}
+	all, _ := config.TemplateSet("openai-80")
+	best, _ := config.TemplateSet("tip-adapter-7")
+	for _, template := range best {
+		if !slices.Contains(all, template) {
+			t.Errorf("%q is none of CLIP's 80", template)
+		}
+	}
+	if _, ok := config.TemplateSet("none"); ok {
+		t.Error("there is a set called none")
 	}
 }

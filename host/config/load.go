@@ -40,7 +40,7 @@ type Source struct {
 
 // Load reads, merges, completes and validates a configuration. What is wrong
 // with it comes as one *[Error]. The file system is asked for the file itself and
-// for where dataset.unlabeled, dataset.test and label.lock lie, for nothing else.
+// for where splits of the data set and label.lock lie, for nothing else.
 func Load(s Source) (*Config, error) {
 	l, err := newLoader()
 	if err != nil {

@@ -140,6 +140,17 @@ func (r *reader) value(key *Key, path string, n *yaml.Node) (any, bool) {
 			name, _ := file.(string)
 			return Prior{File: name}, ok
 		}
+	case TemplateList:
+		if n.Kind == yaml.SequenceNode {
+			list, ok := elements(r, path, n, wanted[String], stringOf)
+			if len(list) == 0 { // as if it were not given
+				list = nil
+			}
+			return Templates{List: list}, ok
+		}
+		if set, ok := stringOf(n); ok {
+			return Templates{Set: set}, true
+		}
 	case Mapping:
 		if n.Kind == yaml.MappingNode {
 			v, ok := r.plain(path, n)
@@ -223,6 +234,8 @@ var wanted = map[Kind]string{
 	Mapping:   "a mapping",
 	Paths:     "a path, or a list of paths,",
 	Overlay:   "a mapping of keys",
+
+	TemplateList: "the name of a set, or a list of strings,",
 }
 
 // items reads a list of sections.

@@ -13,12 +13,12 @@ const unlabelled = -1
 
 // assemble joins all splits' pictures and finds the classes of their labels.
 func (r *reader) assemble() (*Dataset, *Truth) {
-	data := &Dataset{Root: r.root, Classes: r.classes, Ignored: len(r.ignored)}
+	data := &Dataset{Root: r.root, Classes: r.classes, Templates: r.templates(), Ignored: len(r.ignored)}
 	labels := r.labels()
 	missing := r.findMissing()
 	data.Missing = slices.Sorted(maps.Keys(missing))
 	index := map[string]int{}
-	for _, s := range r.sources() {
+	for _, s := range r.sources {
 		for _, e := range s.entries {
 			_, known := index[e.picture.ID]
 			if _, gone := missing[e.picture.ID]; !known && !gone {
@@ -40,7 +40,7 @@ func (r *reader) assemble() (*Dataset, *Truth) {
 	data.Unlabeled = r.indices(r.unlabeled, index)
 	data.Validation = r.indices(r.validation, index)
 	data.Test = r.indices(r.test, index)
-	data.Notes = r.notes(data, labels)
+	data.Notes = r.allNotes(data, labels)
 	return data, truth
 }
 
@@ -49,7 +49,7 @@ func (r *reader) labels() map[string]int {
 	classes := newMatcher(r.classes)
 	labels := map[string]int{}
 	unknown := map[string][]string{} // label: where
-	for _, s := range r.sources() {
+	for _, s := range r.sources {
 		for _, e := range s.entries {
 			if e.label == "" {
 				continue
@@ -81,19 +81,11 @@ func (r *reader) labels() map[string]int {
 	return labels
 }
 
-// position is where an entry comes from.
-func (e entry) position() string {
-	if e.where == "" {
-		return e.picture.File
-	}
-	return e.where
-}
-
 // findMissing looks for every listed picture, and returns where those are listed
 // that are not there, by ID.
 func (r *reader) findMissing() map[string]string {
 	missing := map[string]string{}
-	for _, s := range r.sources() {
+	for _, s := range r.sources {
 		for _, e := range s.entries {
 			if e.where == "" {
 				continue
@@ -117,17 +109,17 @@ func (r *reader) findMissing() map[string]string {
 	return missing
 }
 
-// indices are the places of a split's pictures, thinned out to the limit.
-func (r *reader) indices(s *split, index map[string]int) []int {
+// indices are the places of a role's pictures, thinned out to the limit.
+func (r *reader) indices(o *role, index map[string]int) []int {
 	var all []int
-	for _, e := range s.entries {
+	for _, e := range o.entries {
 		if i, ok := index[e.picture.ID]; ok {
 			all = append(all, i)
 		}
 	}
 	slices.Sort(all)
-	if len(all) == 0 && len(s.entries) > 0 && r.config.SkipMissing {
-		r.faults.add(s.key, "none of the pictures that %s lists is there", s.source)
+	if len(all) == 0 && len(o.entries) > 0 && r.config.SkipMissing {
+		r.faults.add(o.key, "none of the pictures that %s lists is there", o.source.place)
 	}
 	limit := r.config.Limit
 	if limit == 0 || len(all) <= limit {
@@ -140,16 +132,29 @@ func (r *reader) indices(s *split, index map[string]int) []int {
 	return some
 }
 
-// notes tell what is odd but no fault.
-func (r *reader) notes(data *Dataset, labels map[string]int) []string {
-	var notes []string
+// templates are the data set's own.
+func (r *reader) templates() []string {
+	for _, s := range r.sources {
+		if s.templates != nil {
+			return s.templates
+		}
+	}
+	if r.layout.Template != "" {
+		return []string{r.layout.Template}
+	}
+	return nil
+}
+
+// allNotes tell what is odd but no fault.
+func (r *reader) allNotes(data *Dataset, labels map[string]int) []string {
+	notes := r.notes
 	if data.Ignored > 0 {
 		notes = append(notes, fmt.Sprintf("%d files are ignored, as their names are not those of pictures", data.Ignored))
 	}
 	if len(data.Missing) > 0 {
 		notes = append(notes, fmt.Sprintf("%d listed pictures are missing and left out: %s", len(data.Missing), examples(data.Missing)))
 	}
-	if len(r.unlabeled.folders)+len(r.validation.folders)+len(r.test.folders) == 0 {
+	if !slices.ContainsFunc(r.sources, func(s *source) bool { return len(s.folders) > 0 }) {
 		return notes
 	}
 	filled := make([]bool, len(r.classes))

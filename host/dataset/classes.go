@@ -93,11 +93,15 @@ func cleanName(name string) string {
 // key is what names of the same class have in common.
 func key(name string) string { return strings.ToLower(cleanName(name)) }
 
-// deriveClasses takes the classes from class folders or labels, sorted; it
-// reports whether there are such.
+// deriveClasses takes the classes that a source names, or else those of class
+// folders or labels, sorted; it reports whether there are such.
 func (r *reader) deriveClasses() bool {
 	labels := map[string]bool{}
-	for _, s := range r.sources() {
+	for _, s := range r.sources {
+		if s.classes != nil {
+			r.setClasses(s.place, s.classes)
+			return len(r.classes) > 1
+		}
 		for _, folder := range s.folders {
 			labels[folder] = true
 		}
@@ -107,25 +111,33 @@ func (r *reader) deriveClasses() bool {
 			}
 		}
 	}
-	seen := map[string]string{}
+	var found []Class
 	for _, label := range slices.Sorted(maps.Keys(labels)) {
-		name := cleanName(label)
-		other, repeated := seen[key(label)]
+		found = append(found, Class{Folder: label, Name: cleanName(label)})
+	}
+	r.setClasses(r.main, found)
+	return len(r.classes) > 1
+}
+
+// setClasses keeps the classes that can be told apart by their names.
+func (r *reader) setClasses(where string, found []Class) {
+	seen := map[string]string{}
+	for _, class := range found {
+		other, repeated := seen[key(class.Name)]
 		switch {
-		case name == "" || !printable(label) || strings.ContainsFunc(name, unicode.IsControl):
-			r.faults.add(r.main, "%q is no class name", label)
+		case class.Name == "" || !printable(class.Folder) || strings.ContainsFunc(class.Name, unicode.IsControl):
+			r.faults.add(where, "%q is no class name", class.Folder)
 		case repeated:
-			r.faults.add(r.main, "%q and %q are the same class name: names must differ by more than case, spaces and _", other, label)
+			r.faults.add(where, "%q and %q are the same class name: names must differ by more than case, spaces and _", other, class.Folder)
 		default:
-			seen[key(label)] = label
-			r.classes = append(r.classes, Class{Folder: label, Name: name})
+			seen[key(class.Name)] = class.Folder
+			r.classes = append(r.classes, class)
 		}
 	}
 	if len(r.classes) == 0 && len(r.faults.listed) == 0 {
 		r.faults.add("dataset.classes", "nothing says what the classes are: name a file of class names, one a line")
 	}
-	r.checkCount(r.main)
-	return len(r.classes) > 1
+	r.checkCount(where)
 }
 
 // checkCount refuses what leaves nothing to tell apart.

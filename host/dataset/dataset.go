@@ -17,31 +17,57 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/upl-host/upl-host/host/dataset/layout"
 )
 
 // The kinds of data sets.
 const (
 	KindFolder = "folder" // a folder per class
-	KindCSV    = "csv"    // a table with the columns path and, where there are labels, label
+	KindCSV    = "csv"    // a table with the columns path and, where there are any, label and split
+	KindJSONL  = "jsonl"  // the same as JSON, an object a line
 	KindList   = "list"   // pictures without labels: a folder, or a text file of paths
+	// KindImageNet and the other kinds of package layout are data sets as CoOp lays
+	// them out.
+	KindImageNet = "imagenet"
+
+	kindAircraft = "fgvc_aircraft"
+)
+
+// Kinds are all kinds.
+func Kinds() []string {
+	return append([]string{KindFolder, KindCSV, KindJSONL, KindList}, layout.Kinds()...)
+}
+
+// The splits of a data set that has its own.
+const (
+	SplitTraining   = "train"
+	SplitValidation = "val"
+	SplitTest       = "test"
 )
 
 // Config says what a data set is read from.
 type Config struct {
 	Kind string // KindFolder where empty
-	// Path is the data set's folder or, for KindCSV and KindList, a file. Paths in
-	// files are relative to this folder, or to the folder that the file is in.
+	// Path is the data set's folder or, for tables and lists, a file. Paths in files
+	// are relative to this folder, or to the folder that the file is in. For the kinds
+	// of package layout it may be the folder that holds all data sets.
 	Path string
+	// Variant is another set of pictures of ImageNet's classes: see layout.Variant.
+	Variant string
+	// Split is a file that says which pictures are in which split, as CoOp writes
+	// them; see package layout for those that a kind has anyway.
+	Split string
 	// Classes is a file of lines "folder<TAB>class name", or of names alone. Blank
 	// lines and lines that begin with # are left out. Without it the classes are the
 	// sorted class folders, or labels.
 	Classes string
-	// Unlabeled and Test are the splits: folders laid out as the kind says, tables
-	// (.csv) or, for KindList, text files; relative to the data set's folder. Every
-	// picture of Path serves where one is empty.
-	Unlabeled, Test string
-	// Validation is a split as these are; empty: there is none.
-	Validation string
+	// Unlabeled, Validation and Test are the splits: folders laid out as the kind
+	// says, tables (.csv, .jsonl) or, for KindList, text files; relative to the data
+	// set's folder. Where one is empty the split of that name serves, if the pictures
+	// of Path are in splits, and otherwise every picture of Path, but none for
+	// validation. Of a data set that has its own splits they are names of splits.
+	Unlabeled, Validation, Test string
 	// SkipMissing leaves out pictures that a file lists and that are not there;
 	// otherwise they are faults.
 	SkipMissing bool
@@ -56,6 +82,9 @@ type Dataset struct {
 	Root     string  // the folder that IDs are relative to, absolute
 	Classes  []Class // in the order of the classes file, or of their folders' names
 	Pictures []Picture
+	// Templates are the data set's own prompts, where it has any: CoOp's for the kinds
+	// of package layout.
+	Templates []string
 	// Unlabeled and Test are indices into Pictures, ascending: the pictures that get
 	// pseudo labels, and those that are classified in the end. They may share some.
 	Unlabeled, Test []int
@@ -67,9 +96,22 @@ type Dataset struct {
 	Notes   []string // what a person should know, though nothing is wrong
 }
 
-// Class is one class. Its name is what prompts say: `_` read as a space, and runs
-// of whitespace as one.
-type Class struct{ Folder, Name string }
+// Class is one class. Its name tells it from all others: `_` read as a space, and
+// runs of whitespace as one.
+type Class struct {
+	Folder, Name string
+	// Prompt is what prompts say, where it is not the name: ImageNet has two classes
+	// that are called missile.
+	Prompt string
+}
+
+// Spoken is what prompts say.
+func (c Class) Spoken() string {
+	if c.Prompt != "" {
+		return c.Prompt
+	}
+	return c.Name
+}
 
 // Truth is what is known of the true classes. It serves evaluation alone; see
 // Supervision for what a supervised baseline may know of it.
@@ -93,7 +135,7 @@ func (t *Truth) Label(picture int) int {
 // Open reads a data set. What is wrong with it comes as one *Error that lists all
 // the faults found.
 func Open(c Config) (*Dataset, *Truth, error) {
-	r := &reader{config: c, unlabeled: &split{}, validation: &split{}, test: &split{}, ignored: map[string]bool{}}
+	r := newReader(c)
 	if !r.locate() {
 		return nil, nil, r.faults.err()
 	}
@@ -101,7 +143,7 @@ func Open(c Config) (*Dataset, *Truth, error) {
 	if c.Classes != "" {
 		sound = r.readClasses()
 	}
-	r.readSplits()
+	r.readRoles()
 	if c.Classes == "" {
 		sound = r.deriveClasses()
 	}
@@ -119,42 +161,38 @@ func Open(c Config) (*Dataset, *Truth, error) {
 type reader struct {
 	config  Config
 	kind    string
-	root    string // absolute
-	main    string // Path, absolute
+	layout  layout.Layout // of the kind, where it has one
+	root    string        // absolute
+	main    string        // Path, absolute
 	classes []Class
-	// splits are what serves as unlabeled, validation and test pictures, which may be the same.
-	unlabeled, validation, test *split
-	ignored                     map[string]bool // files that are no pictures
-	faults                      faults
+	sources []*source // distinct
+
+	unlabeled, validation, test *role
+	roles                       []*role // these three
+
+	ignored map[string]bool // files that are no pictures
+	notes   []string
+	faults  faults
 }
 
-// sources are the distinct splits.
-func (r *reader) sources() []*split {
-	sources := []*split{r.unlabeled}
-	for _, s := range []*split{r.validation, r.test} {
-		if !slices.Contains(sources, s) {
-			sources = append(sources, s)
-		}
+func newReader(c Config) *reader {
+	r := &reader{
+		config: c, kind: c.Kind, ignored: map[string]bool{},
+		unlabeled:  &role{key: "dataset.unlabeled", path: c.Unlabeled, split: SplitTraining},
+		validation: &role{key: "dataset.validation", path: c.Validation, split: SplitValidation},
+		test:       &role{key: "dataset.test", path: c.Test, split: SplitTest},
 	}
-	return sources
+	r.roles = []*role{r.unlabeled, r.validation, r.test}
+	if r.kind == "" {
+		r.kind = KindFolder
+	}
+	r.layout, _ = layout.ByKind(r.kind)
+	return r
 }
 
 // locate finds the data set's root; it reports whether there is anything to read.
 func (r *reader) locate() bool {
-	r.kind = r.config.Kind
-	if r.kind == "" {
-		r.kind = KindFolder
-	}
-	if !slices.Contains([]string{KindFolder, KindCSV, KindList}, r.kind) {
-		r.faults.add("dataset.kind", "%q is no kind of data set: want %s, %s or %s", r.kind, KindFolder, KindCSV, KindList)
-		return false
-	}
-	if r.config.Path == "" {
-		r.faults.add("dataset.path", "name the data set's folder or file")
-		return false
-	}
-	if r.config.Limit < 0 {
-		r.faults.add("dataset.limit", "%d is below 0", r.config.Limit)
+	if !r.checkConfig() {
 		return false
 	}
 	main, err := filepath.Abs(r.config.Path)
@@ -168,14 +206,55 @@ func (r *reader) locate() bool {
 		return false
 	}
 	r.main, r.root = main, main
-	if !info.IsDir() {
-		if r.kind == KindFolder {
-			r.faults.add(main, "is a file, but kind %s reads a folder of class folders: give that, or set kind to %s or %s", KindFolder, KindCSV, KindList)
-			return false
-		}
+	switch {
+	case info.IsDir() && r.layout.Kind != "":
+		r.root = r.layoutRoot()
+		r.main = r.root
+	case info.IsDir():
+	case r.kind == KindFolder:
+		r.faults.add(main, "is a file, but kind %s reads a folder of class folders: give that, or set kind to %s, %s or %s", KindFolder, KindCSV, KindJSONL, KindList)
+		return false
+	case r.layout.Kind != "":
+		r.faults.add(main, "is a file, but kind %s reads the data set's folder, %s, or the one that holds it", r.kind, r.layout.Folder)
+		return false
+	default:
 		r.root = filepath.Dir(main)
 	}
 	return true
+}
+
+// checkConfig reports whether the keys make sense together.
+func (r *reader) checkConfig() bool {
+	c := r.config
+	_, known := layout.VariantByName(c.Variant)
+	switch {
+	case !slices.Contains(Kinds(), r.kind):
+		r.faults.add("dataset.kind", "%q is no kind of data set: want one of %s", r.kind, strings.Join(Kinds(), ", "))
+	case c.Path == "":
+		r.faults.add("dataset.path", "name the data set's folder or file")
+	case c.Limit < 0:
+		r.faults.add("dataset.limit", "%d is below 0", c.Limit)
+	case c.Variant != "" && r.kind != KindImageNet:
+		r.faults.add("dataset.variant", "%q is a variant of kind %s, not of %s", c.Variant, KindImageNet, r.kind)
+	case c.Variant != "" && !known:
+		r.faults.add("dataset.variant", "%q is no variant of ImageNet: want v2, sketch, a or r", c.Variant)
+	case c.Split != "" && r.kind != KindFolder && r.layout.Split == "":
+		r.faults.add("dataset.split", "kind %s has no use for a split file: %s", r.kind, r.ownSplits())
+	default:
+		return true
+	}
+	return false
+}
+
+// ownSplits says how a kind without split files names splits.
+func (r *reader) ownSplits() string {
+	if r.isTable() {
+		return "give its table a column split"
+	}
+	if r.kind == KindList {
+		return "set dataset.unlabeled and dataset.test to lists of their own"
+	}
+	return "its folders and lists are the split"
 }
 
 // id returns what a file is called in the run's files.

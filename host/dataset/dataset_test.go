@@ -44,13 +44,13 @@ func tree(t testing.TB, files map[string]string) string {
 
 // opened is a data set as a test compares it: pictures by IDs, labels by names.
 type opened struct {
-	Classes, Unlabeled, Test []string // a class as folder=name, a picture as id=label
-	Missing, Notes           []string
-	Ignored                  int
+	Classes, Unlabeled, Validation, Test []string // a class as folder=name, a picture as id=label
+	Missing, Notes, Templates            []string
+	Ignored                              int
 }
 
 func describe(data *dataset.Dataset, truth *dataset.Truth) opened {
-	o := opened{Missing: data.Missing, Notes: data.Notes, Ignored: data.Ignored}
+	o := opened{Missing: data.Missing, Notes: data.Notes, Templates: data.Templates, Ignored: data.Ignored}
 	for _, class := range data.Classes {
 		o.Classes = append(o.Classes, class.Folder+"="+class.Name)
 	}
@@ -64,7 +64,7 @@ func describe(data *dataset.Dataset, truth *dataset.Truth) opened {
 		}
 		return names
 	}
-	o.Unlabeled, o.Test = named(data.Unlabeled), named(data.Test)
+	o.Unlabeled, o.Validation, o.Test = named(data.Unlabeled), named(data.Validation), named(data.Test)
 	return o
 }
 
@@ -231,7 +231,7 @@ func TestSkipMissing(t *testing.T) {
 // Labels cannot be reached from what training and plugins are given.
 func TestDatasetHoldsNoLabels(t *testing.T) {
 	want := []string{
-		"Root string", "Classes []dataset.Class", "Pictures []dataset.Picture", "Unlabeled []int", "Test []int", "Validation []int",
+		"Root string", "Classes []dataset.Class", "Pictures []dataset.Picture", "Templates []string", "Unlabeled []int", "Test []int", "Validation []int",
 		"Ignored int", "Missing []string", "Notes []string",
 	}
 	fields := reflect.VisibleFields(reflect.TypeFor[dataset.Dataset]())

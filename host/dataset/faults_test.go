@@ -18,11 +18,11 @@ func TestFaults(t *testing.T) {
 		config dataset.Config // paths relative to the tree
 		want   []string
 	}{
-		{"no kind", nil, dataset.Config{Kind: "parquet", Path: "."}, []string{`"parquet" is no kind`, "folder, csv or list"}},
+		{"no kind", nil, dataset.Config{Kind: "parquet", Path: "."}, []string{`"parquet" is no kind`, "folder, csv, jsonl, list, imagenet, caltech101"}},
 		{"no path", nil, dataset.Config{}, []string{"dataset.path: name the data set's folder"}},
 		{"limit", nil, dataset.Config{Path: ".", Limit: -1}, []string{"dataset.limit: -1 is below 0"}},
 		{"no pictures", map[string]string{"cat/a.txt": "", "dog/": ""}, dataset.Config{Path: "."}, []string{"dataset.path: no pictures in", ".jpg .jpeg .png"}},
-		{"a file for a folder", map[string]string{"a.csv": ""}, dataset.Config{Path: "a.csv"}, []string{"is a file, but kind folder", "set kind to csv or list"}},
+		{"a file for a folder", map[string]string{"a.csv": ""}, dataset.Config{Path: "a.csv"}, []string{"is a file, but kind folder", "set kind to csv, jsonl or list"}},
 		{"a folder for a table", map[string]string{"t/": ""}, dataset.Config{Kind: "csv", Path: "t"}, []string{"dataset.test: name a table"}},
 		{"a folder for a split's table", map[string]string{"t/": ""}, dataset.Config{Kind: "csv", Path: ".", Unlabeled: "t", Test: "t"}, []string{"is a folder: kind csv reads tables"}},
 		{"splits missing", map[string]string{"a/1.png": "", "b/1.png": ""}, dataset.Config{Path: ".", Unlabeled: "train", Test: "test"}, []string{"2 faults", "dataset.unlabeled: ", "train does not exist", "dataset.test: "}},

@@ -7,16 +7,23 @@ import (
 	"path/filepath"
 )
 
-// readFolder takes all pictures in a folder and the folders in it.
-func (r *reader) readFolder(s *split, info fs.FileInfo) {
-	w := &walk{reader: r, split: s}
-	w.folder(s.source, ".", []fs.FileInfo{info})
+// readFolder takes all pictures in a folder and the folders in it, which may be
+// those of classes.
+func (r *reader) readFolder(s *source, folder string, labelled bool) {
+	info, err := os.Stat(folder)
+	if err != nil {
+		r.faults.add(folder, "%s", reason(err))
+		return
+	}
+	w := &walk{reader: r, source: s, labelled: labelled}
+	w.folder(folder, ".", []fs.FileInfo{info})
 }
 
 // walk goes through a folder, along symbolic links too.
 type walk struct {
 	*reader
-	split *split
+	source   *source
+	labelled bool // by folders
 }
 
 // folder takes in one folder; above are the folders that lead to it, itself included.
@@ -66,12 +73,12 @@ func (w *walk) enter(dir, relative string, info fs.FileInfo, above []fs.FileInfo
 			return
 		}
 	}
-	if w.kind == KindFolder && len(above) == 1 {
+	if w.labelled && len(above) == 1 {
 		if !printable(relative) {
 			w.faults.add(dir, "the folder's name %q is not UTF-8 text of one line: rename it", relative)
 			return
 		}
-		w.split.folders = append(w.split.folders, relative)
+		w.source.folders = append(w.source.folders, relative)
 	}
 	w.folder(dir, relative, append(above[:len(above):len(above)], info))
 }
@@ -87,8 +94,8 @@ func (w *walk) file(file, folder string) {
 		return
 	}
 	e := entry{picture: Picture{ID: w.id(file), File: file}, folder: true}
-	if w.kind == KindFolder && folder != "." {
+	if w.labelled && folder != "." {
 		e.label = folder
 	}
-	w.split.entries = append(w.split.entries, e)
+	w.source.entries = append(w.source.entries, e)
 }

@@ -16,12 +16,6 @@ type Supervision struct {
 	training, validates []int
 }
 
-// The splits that shots are drawn from.
-const (
-	SplitTraining   = "train"
-	SplitValidation = "val"
-)
-
 // Supervision returns the labels of the training and validation pictures of the
 // data set that came with this truth. A picture of theirs that is a test picture
 // too is an error: measured on it, whatever learnt it would look better than it is.

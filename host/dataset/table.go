@@ -14,30 +14,42 @@ import (
 
 // listed is a line of a table or a list.
 type listed struct {
-	line        int
-	path, label string
+	line               int
+	path, label, split string
 }
 
+// A parser reads a file that lists pictures; split: each line is to name one.
+type parser func(file string, text io.Reader, found *faults) (lines []listed, split bool)
+
 // readListed takes the pictures that a file lists.
-func (r *reader) readListed(s *split, parse func(string, io.Reader, *faults) []listed) {
-	file, err := os.Open(s.source)
+func (r *reader) readListed(s *source, parse parser) {
+	file, err := os.Open(s.place)
 	if err != nil {
-		r.faults.add(s.source, "%s", reason(err))
+		r.faults.add(s.place, "%s", reason(err))
 		return
 	}
 	defer file.Close()
-	for _, l := range parse(s.source, file, &r.faults) {
-		picture, err := r.listedPicture(l.path)
-		if err != nil {
-			r.faults.add(at(s.source, l.line), "%v", err)
+	var lines []listed
+	lines, s.split = parse(s.place, file, &r.faults)
+	for _, l := range lines {
+		e := entry{label: l.label, where: at(s.place, l.line)}
+		if e.picture, err = r.listedPicture(r.root, l.path); err != nil {
+			r.faults.add(e.where, "%v", err)
 			continue
 		}
-		s.entries = append(s.entries, entry{picture: picture, label: l.label, where: at(s.source, l.line)})
+		if s.split {
+			var ok bool
+			if e.split, ok = splitName(l.split); !ok {
+				r.faults.add(e.where, "the split %q is none of %s, %s and %s", l.split, SplitTraining, SplitValidation, SplitTest)
+				continue
+			}
+		}
+		s.entries = append(s.entries, e)
 	}
 }
 
-// listedPicture finds the file that a path in a table or list means.
-func (r *reader) listedPicture(path string) (Picture, error) {
+// listedPicture finds the file that a path, from a folder on, means.
+func (r *reader) listedPicture(folder, path string) (Picture, error) {
 	file := filepath.FromSlash(path)
 	switch {
 	case path == "":
@@ -47,9 +59,9 @@ func (r *reader) listedPicture(path string) (Picture, error) {
 	case filepath.IsAbs(file):
 		file = filepath.Clean(file)
 	case filepath.IsLocal(file):
-		file = filepath.Join(r.root, file)
+		file = filepath.Join(folder, file)
 	default:
-		return Picture{}, fmt.Errorf("the path %s leads out of the data set's folder %s: write it from there, or in full", path, r.root)
+		return Picture{}, fmt.Errorf("the path %s leads out of the data set's folder %s: write it from there, or in full", path, folder)
 	}
 	return Picture{ID: r.id(file), File: file}, nil
 }
@@ -58,10 +70,11 @@ func (r *reader) listedPicture(path string) (Picture, error) {
 const (
 	pathColumn  = "path"
 	labelColumn = "label"
+	splitColumn = "split"
 )
 
 // parseTable reads a CSV file with a header.
-func parseTable(file string, r io.Reader, found *faults) []listed {
+func parseTable(file string, r io.Reader, found *faults) (all []listed, split bool) {
 	rows := csv.NewReader(skipByteOrderMark(r))
 	rows.FieldsPerRecord = -1
 	rows.ReuseRecord = true
@@ -71,32 +84,31 @@ func parseTable(file string, r io.Reader, found *faults) []listed {
 			err = fmt.Errorf("is empty: want a header with the column %s and, where there are labels, %s", pathColumn, labelColumn)
 		}
 		found.add(file, "%v", err)
-		return nil
+		return nil, false
 	}
 	header = slices.Clone(header)
 	for i, column := range header {
 		header[i] = strings.ToLower(strings.TrimSpace(column))
 	}
-	width, path, label := len(header), slices.Index(header, pathColumn), slices.Index(header, labelColumn)
+	width, path := len(header), slices.Index(header, pathColumn)
+	label, splits := slices.Index(header, labelColumn), slices.Index(header, splitColumn)
 	if path < 0 {
 		found.add(at(file, 1), "the header has no column %s: it has %q, separated by commas", pathColumn, header)
-		return nil
+		return nil, false
 	}
-	for _, column := range []string{pathColumn, labelColumn} {
+	for _, column := range []string{pathColumn, labelColumn, splitColumn} {
 		if first := slices.Index(header, column); first >= 0 && slices.Contains(header[first+1:], column) {
 			found.add(at(file, 1), "the header has the column %s twice", column)
-			return nil
+			return nil, false
 		}
 	}
-	var all []listed
 	for {
 		row, err := rows.Read()
-		if errors.Is(err, io.EOF) {
-			return all
-		}
 		if err != nil {
-			found.add(file, "%v", err)
-			return all
+			if !errors.Is(err, io.EOF) {
+				found.add(file, "%v", err)
+			}
+			return all, splits >= 0
 		}
 		line, _ := rows.FieldPos(0)
 		if len(row) != width {
@@ -106,6 +118,9 @@ func parseTable(file string, r io.Reader, found *faults) []listed {
 		l := listed{line: line, path: strings.Clone(row[path])}
 		if label >= 0 {
 			l.label = strings.Clone(strings.TrimSpace(row[label]))
+		}
+		if splits >= 0 {
+			l.split = strings.Clone(row[splits])
 		}
 		all = append(all, l)
 	}
@@ -124,10 +139,9 @@ func skipByteOrderMark(r io.Reader) io.Reader {
 const maxLine = 64 << 10
 
 // parseLines reads a path a line; blank lines and those that begin with # are left out.
-func parseLines(file string, r io.Reader, found *faults) []listed {
+func parseLines(file string, r io.Reader, found *faults) (all []listed, split bool) {
 	lines := bufio.NewScanner(skipByteOrderMark(r))
 	lines.Buffer(nil, maxLine)
-	var all []listed
 	number := 0
 	for lines.Scan() {
 		number++
@@ -139,5 +153,5 @@ func parseLines(file string, r io.Reader, found *faults) []listed {
 	if err := lines.Err(); err != nil {
 		found.add(at(file, number+1), "%v", err)
 	}
-	return all
+	return all, false
 }

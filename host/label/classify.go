@@ -92,12 +92,28 @@ func MeanOfTemplates(templates []array.Matrix) array.Matrix {
 	if len(templates) == 1 {
 		return templates[0]
 	}
-	mean := array.NewMatrix(templates[0].Rows, templates[0].Cols)
-	sums := make([]float64, mean.Cols)
-	for c := range mean.Rows {
-		clear(sums)
+	ofClasses := make([][][]float32, templates[0].Rows)
+	for c := range ofClasses {
 		for _, template := range templates {
-			for d, v := range template.Row(c) {
+			ofClasses[c] = append(ofClasses[c], template.Row(c))
+		}
+	}
+	return MeanOfPrompts(ofClasses, templates[0].Cols)
+}
+
+// MeanOfPrompts returns the same for classes of different numbers of prompts:
+// ofClasses[c] are the features of class c's, one or more, of a width.
+func MeanOfPrompts(ofClasses [][][]float32, width int) array.Matrix {
+	mean := array.NewMatrix(len(ofClasses), width)
+	sums := make([]float64, width)
+	for c, prompts := range ofClasses {
+		if len(prompts) == 1 {
+			copy(mean.Row(c), prompts[0])
+			continue
+		}
+		clear(sums)
+		for _, features := range prompts {
+			for d, v := range features {
 				sums[d] += float64(v)
 			}
 		}

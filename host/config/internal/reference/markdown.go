@@ -141,6 +141,8 @@ func defaultOf(key *config.Key) string {
 
 func allowed(key *config.Key) string {
 	switch {
+	case key.Kind == config.TemplateList:
+		return "`" + strings.Join(key.Enum, "`, `") + "`; a list of " + key.Range.String()
 	case key.Enum != nil:
 		return "`" + strings.Join(key.Enum, "`, `") + "`"
 	case key.Allowed != "":

@@ -118,6 +118,11 @@ func valueOf(key *config.Key, m meanings) object {
 		return s
 	case config.Shares:
 		return object{"oneOf": []object{{"type": "string"}, {"type": "array", "items": object{"type": "number", "minimum": 0}}}}
+	case config.TemplateList:
+		return object{"oneOf": []object{
+			{"type": "string", "enum": key.Enum},
+			{"type": "array", "items": object{"type": "string"}, "maxItems": key.Range.Max},
+		}}
 	case config.Mapping:
 		return object{"type": "object"}
 	case config.Overlay:
@@ -135,6 +140,9 @@ func valueOf(key *config.Key, m meanings) object {
 		s["enum"] = key.Enum
 		if slices.Contains(key.Enum, "true") { // which needs no quotes
 			s = object{"enum": append([]any{true}, anys(key.Enum)...)}
+		}
+		if key.Derived != "" { // as run.yaml has it where it was not given
+			s["enum"] = append([]string{""}, key.Enum...)
 		}
 	}
 	if key.Pattern != "" && key.Allowed != "" {
