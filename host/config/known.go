@@ -120,9 +120,3 @@ var strategies = map[string]struct{ withoutK bool }{
 	"top-k": {}, "top-k-column": {}, "leaderboard": {}, "sinkhorn": {}, "prior-corrected": {}, "agreement": {},
 	"threshold": {withoutK: true}, "flexmatch": {withoutK: true}, "candidates": {withoutK: true},
 }
-
-// layouts are the kinds of data sets that say how pictures are laid out, and not
-// which they are.
-var layouts = map[string]bool{
-	"folder": true, "csv": true, "list": true, "split": true, "flat": true, "jsonl": true, "parquet": true, "webdataset": true,
-}

@@ -269,7 +269,7 @@ func (e *expansion) runs() []expanded {
 	walk(axisNames, expanded{}, nil)
 	first := make(map[string]bool)
 	for _, run := range runs {
-		if first[run.name] {
+		if first[run.name] && len(e.faults.list) == 0 {
 			e.faults.add(at, "matrix", "two runs would be called %s: give a cell another name", run.name)
 		}
 		first[run.name] = true

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/upl-host/upl-host/host/dataset/layout"
 )
 
 // overlay is what a cell of a matrix puts over the file.
@@ -48,7 +50,7 @@ func (e *expansion) resolve(axis string, cell *Cell) resolution {
 	own := cell.Like == "" && cell.keys != nil
 	switch axis {
 	case axisDatasets:
-		if kinds := namedKinds(); slices.Contains(kinds, like) {
+		if kinds := layout.Kinds(); slices.Contains(kinds, like) {
 			r.assign = []string{"dataset.kind=" + like}
 		} else if !own {
 			e.unknown(axis, cell, like, "kind of data set", kinds)
@@ -86,12 +88,6 @@ func (e *expansion) resolve(axis string, cell *Cell) resolution {
 // unknown reports a name that stands for nothing.
 func (e *expansion) unknown(axis string, cell *Cell, name, what string, known []string) {
 	e.faults.add(cell.at, join("matrix", axis), "%s is no %s%s; a name of your own wants keys: {name: %s, set: {…}}", name, what, hint(name, known), cell.Name)
-}
-
-// namedKinds are the data sets that are known by name: kinds that are no layout.
-func namedKinds() []string {
-	kind := Root().child("dataset").child("kind")
-	return slices.DeleteFunc(slices.Clone(kind.Enum), func(name string) bool { return layouts[name] })
 }
 
 // modelNames are those of the file's models.

@@ -54,7 +54,7 @@ func (e *CheckError) Unwrap() []error { return e.errs }
 //
 // Errors: *CheckError, *FailedError, those of host.Run, ctx.Err().
 func Run(ctx context.Context, m *config.Matrix, o Options) (_ *Result, err error) {
-	o.Shared = host.NewShared()
+	o.Shared, o.Display = host.NewShared(), newDisplay(o.Display)
 	defer func() { err = errors.Join(err, o.Shared.Close()) }()
 	if err := check(ctx, m, o); err != nil {
 		return nil, err
@@ -184,10 +184,12 @@ func (r *runner) one(ctx context.Context, i int) error {
 	}
 	if summary == nil {
 		say := r.options.Display.Say
-		say("run %d of %d: %s%s", i+1, len(r.matrix.Runs), run.Name, r.clock.left(r.matrix.Runs[i:]))
+		say("run %d of %d: %s begins%s", i+1, len(r.matrix.Runs), run.Name, r.clock.left(r.matrix.Runs[i:]))
 		began := time.Now()
 		if summary, err = host.Run(ctx, run.Config, r.options.Options); err == nil {
-			r.clock.took(run, time.Since(began))
+			took := time.Since(began)
+			r.clock.took(run, took)
+			say("run %d of %d: %s: %s in %s", i+1, len(r.matrix.Runs), run.Name, headline(summary), took.Round(10*time.Millisecond))
 		}
 	}
 	if err == nil {
@@ -205,6 +207,15 @@ func (r *runner) one(ctx context.Context, i int) error {
 		return errors.Join(&FailedError{Of: len(r.matrix.Runs), Failed: r.failed}, r.result.write(r.folder))
 	}
 	return nil
+}
+
+// headline is what a run ends with, in a word.
+func headline(s *host.Summary) string {
+	c := Cell{Metrics: s.Metrics}
+	if v := c.Measures().Top1; v != nil {
+		return points(*v) + " %"
+	}
+	return "no labels"
 }
 
 // clock guesses how long runs will take by how long those before them took.
