@@ -2,7 +2,6 @@ package host
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -13,39 +12,29 @@ import (
 )
 
 // towers are a run's models: each is opened once it is needed, in the background
-// where that is known before. What a cache has needs none.
+// where that is known before, and stays open for the runs behind this one. What a
+// cache has needs none.
 type towers struct {
 	described []*backbone.Description
 	options   graphs.Options
+	shared    *Shared
 	log       *slog.Logger
 
-	mutex   sync.Mutex
-	openers []func() (*backbone.Backbone, error) // by model; nil while not needed
-	device  func() (string, error)               // that the models are on, or will be
+	device func() (string, error) // that the models are on, or will be
 }
 
-func newTowers(described []*backbone.Description, options graphs.Options, log *slog.Logger) *towers {
+func newTowers(described []*backbone.Description, options graphs.Options, shared *Shared, log *slog.Logger) *towers {
 	return &towers{
-		described: described, options: options, log: log,
-		openers: make([]func() (*backbone.Backbone, error), len(described)),
-		device:  sync.OnceValues(func() (string, error) { return graphs.DeviceFor(options) }),
+		described: described, options: options, shared: shared, log: log,
+		device: sync.OnceValues(func() (string, error) { return graphs.DeviceFor(options) }),
 	}
 }
 
 // opener opens a model, or waits until another call of it has.
 func (t *towers) opener(i int) func() (*backbone.Backbone, error) {
-	t.mutex.Lock()
-	defer t.mutex.Unlock()
-	if t.openers[i] == nil {
-		t.openers[i] = sync.OnceValues(func() (*backbone.Backbone, error) {
-			b, err := t.described[i].Open(t.options)
-			if err == nil {
-				t.log.Info("model is open", "model", b.Name, "device", b.Device())
-			}
-			return b, err
-		})
-	}
-	return t.openers[i]
+	return t.shared.model(t.described[i], t.options, func(b *backbone.Backbone) {
+		t.log.Info("model is open", "model", b.Name, "device", b.Device())
+	})
 }
 
 // open opens a model.
@@ -55,20 +44,6 @@ func (t *towers) open(i int) (*backbone.Backbone, error) { return t.opener(i)() 
 func (t *towers) begin(i int) {
 	open := t.opener(i)
 	go func() { _, _ = open() }() // whoever needs it gets the error
-}
-
-// close closes what is open, and waits for what is being opened.
-func (t *towers) close() error {
-	var errs []error
-	for _, open := range t.openers {
-		if open == nil {
-			continue
-		}
-		if b, err := open(); err == nil {
-			errs = append(errs, b.Close())
-		}
-	}
-	return errors.Join(errs...)
 }
 
 // kind is what a device is called without its number, cpu or gpu.

@@ -31,24 +31,21 @@ type plan struct {
 	supervision         *dataset.Supervision
 	models              []*backbone.Description
 	catalogue           *plugins.Catalogue
+	shared              *Shared
 	ensemble, selection *label.Policy
 	prior               []float64 // of the classes; nil without
 }
 
 // prepare reads everything that a run needs and finds what is wrong with it
 // before any long work: models, class names against their tokenizers, data set,
-// plugins and their parameters. The truth comes apart from the plan: see examiner.
-func prepare(ctx context.Context, c *config.Config, options Options) (_ *plan, _ *dataset.Truth, err error) {
-	catalogue, err := openCatalogue(c, options.Plugins)
+// plugins and their parameters. The options share something with other runs, or
+// with none. The truth comes apart from the plan: see examiner.
+func prepare(ctx context.Context, c *config.Config, options Options) (*plan, *dataset.Truth, error) {
+	catalogue, err := options.Shared.catalogue(c, options.Plugins)
 	if err != nil {
 		return nil, nil, err
 	}
-	p := &plan{config: c, catalogue: catalogue}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, p.catalogue.Close())
-		}
-	}()
+	p := &plan{config: c, catalogue: catalogue, shared: options.Shared}
 	truth, err := p.openData()
 	if err != nil {
 		return nil, nil, err
@@ -245,7 +242,7 @@ func (p *plan) readModels() (described []*backbone.Description, errs []error) {
 	described, errs = make([]*backbone.Description, len(models)), make([]error, len(models))
 	var readers sync.WaitGroup
 	for i, m := range models {
-		readers.Go(func() { described[i], errs[i] = backbone.Describe(m.Path, m.Name) })
+		readers.Go(func() { described[i], errs[i] = p.shared.describe(m) })
 	}
 	readers.Wait()
 	return described, errs
@@ -300,11 +297,13 @@ func (p *plan) dataDigest() string {
 // Describe says what a run would do, without TensorFlow and without touching
 // the run folder.
 func Describe(ctx context.Context, c *config.Config, options Options) (_ string, err error) {
+	shared, done := options.sharing()
+	defer func() { err = errors.Join(err, done()) }()
+	options.Shared = shared
 	p, _, err := prepare(ctx, c, options)
 	if err != nil {
 		return "", err
 	}
-	defer func() { err = errors.Join(err, p.catalogue.Close()) }()
 	var b strings.Builder
 	line := func(format string, arguments ...any) { fmt.Fprintf(&b, format+"\n", arguments...) }
 	line("run folder  %s", c.Run.Out)

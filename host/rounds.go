@@ -82,7 +82,7 @@ func (l *labelRounds) selectAll(ctx context.Context) ([]string, error) {
 			return nil, err
 		}
 		if l.done > before || l.done+1 == l.total {
-			return l.finish(selected)
+			return l.keepLast(selected)
 		}
 		if err := l.learnFrom(ctx, selected); err != nil {
 			return nil, err
@@ -206,8 +206,8 @@ func (l *labelRounds) keep(place string, s plugins.Selection, seeds []uint64) er
 	return nil
 }
 
-// finish keeps the last selection, where the run learns from it too.
-func (l *labelRounds) finish(s plugins.Selection) ([]string, error) {
+// keepLast keeps the last selection, where the run learns from it too.
+func (l *labelRounds) keepLast(s plugins.Selection) ([]string, error) {
 	l.warnEmptyClasses(s)
 	written, err := l.keepSelection("", s, l.from)
 	if err != nil || l.total == 1 {

@@ -32,6 +32,8 @@ type Options struct {
 	Plugins plugins.Options
 	// Display shows the progress; nil: silent.
 	Display progress.Display
+	// Shared is what this run has in common with others; nil: nothing.
+	Shared *Shared
 	// Version is this program's.
 	Version string
 }
@@ -46,11 +48,13 @@ func Run(ctx context.Context, c *config.Config, options Options) (_ *Summary, er
 	if options.Display == nil {
 		options.Display = progress.Silent
 	}
+	shared, done := options.sharing()
+	defer func() { err = errors.Join(err, done()) }()
+	options.Shared = shared
 	p, truth, err := prepare(ctx, c, options)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, p.catalogue.Close()) }()
 	f, err := folder.Open(c.Run.Out)
 	if err != nil {
 		return nil, err
@@ -68,8 +72,7 @@ func Run(ctx context.Context, c *config.Config, options Options) (_ *Summary, er
 	r := &run{plan: p, options: options, folder: f, log: log}
 	r.towers = newTowers(p.models, graphs.Options{
 		Device: c.Device, Threads: c.Run.Threads, Precision: graphs.Precision(c.Run.Precision),
-	}, log)
-	defer func() { err = errors.Join(err, r.towers.close()) }()
+	}, shared, log)
 	r.manifest = r.newManifest()
 	for _, note := range r.data.Notes {
 		r.warn("%s", note)
@@ -128,12 +131,22 @@ type stage struct {
 	run func(ctx context.Context) (outputs []string, err error)
 }
 
-// stages runs them in their order. The examiner alone holds the truth: it names the
-// labels that the first stage lists in a table, for people and the report, and evaluates.
 func (r *run) stages(ctx context.Context, x *examiner) error {
+	for _, s := range r.stageList(x) {
+		if err := r.do(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stageList are the stages in their order. The examiner alone holds the truth: it
+// names the labels that the first stage lists in a table, for people and the report,
+// and evaluates.
+func (r *run) stageList(x *examiner) []stage {
 	nothing := func() string { return "" }
 	encode := func(ctx context.Context) ([]string, error) { return r.encode(ctx, x.labelName) }
-	for _, s := range []stage{
+	return []stage{
 		{"encode", r.encodeInputs, encode},
 		{"classify", r.prompting.digest, r.classify},
 		{"combine", r.policyInputs(r.ensemble), r.combine},
@@ -141,11 +154,27 @@ func (r *run) stages(ctx context.Context, x *examiner) error {
 		{"learn", nothing, r.learn},
 		{"evaluate", nothing, x.evaluate},
 		{"report", r.reportInputs, r.report},
-	} {
-		if err := r.do(ctx, s); err != nil {
+	}
+}
+
+// inputs is the hash of all that a stage's results depend on.
+func (r *run) inputs(s stage) string {
+	return digest(s.name, r.config.Fingerprint(), r.chain, s.inputs())
+}
+
+// finish goes on from a stage's results.
+func (r *run) finish(s stage, record folder.Record) error {
+	if s.name == "encode" {
+		if err := r.readKept(); err != nil {
 			return err
 		}
 	}
+	if s.name == "select" {
+		if err := r.readRounds(); err != nil {
+			return err
+		}
+	}
+	r.chain = digest(r.chain, record.Digest())
 	return nil
 }
 
@@ -154,7 +183,7 @@ func (r *run) do(ctx context.Context, s stage) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	inputs := digest(s.name, r.config.Fingerprint(), r.chain, s.inputs())
+	inputs := r.inputs(s)
 	record, reused := r.folder.Finished(s.name, inputs)
 	m := r.manifest
 	if reused {
@@ -173,17 +202,9 @@ func (r *run) do(ctx context.Context, s stage) error {
 			return err
 		}
 	}
-	if s.name == "encode" {
-		if err := r.readKept(); err != nil {
-			return err
-		}
+	if err := r.finish(s, record); err != nil {
+		return err
 	}
-	if s.name == "select" {
-		if err := r.readRounds(); err != nil {
-			return err
-		}
-	}
-	r.chain = digest(r.chain, record.Digest())
 	m.Stages = append(m.Stages, StageRecord{Name: s.name, Seconds: record.Seconds, Reused: reused})
 	r.log.Info("stage is done", "stage", s.name, "seconds", record.Seconds, "reused", reused)
 	return m.write(r.folder)
@@ -199,29 +220,20 @@ func digest(parts ...string) string {
 
 // claim binds the folder to the configuration, or says why it cannot.
 func claim(f *folder.Folder, c *config.Config) error {
-	const name = "run.yaml"
-	there, err := f.Exists(name)
+	before, err := configurationOf(f)
 	if err != nil {
 		return err
 	}
-	if !there {
-		empty, err := f.Empty()
-		if err != nil {
-			return err
-		}
-		if !empty {
-			return &UsageError{Err: fmt.Errorf("%s is neither empty nor a run's folder: choose another one with --out", f.Path)}
-		}
-	} else {
-		before, err := config.Load(config.Source{File: f.Join(name)})
-		if err != nil {
-			return fmt.Errorf("reading the configuration that %s belongs to: %w", f.Path, err)
-		}
+	if before != nil {
 		if err := refuseOther(f.Path, before, c); err != nil {
 			return err
 		}
+	} else if empty, err := f.Empty(); err != nil {
+		return err
+	} else if !empty {
+		return &UsageError{Err: fmt.Errorf("%s is neither empty nor a run's folder: choose another one with --out", f.Path)}
 	}
-	return f.Write(name, c.Effective(f.Path))
+	return f.Write(configurationName, c.Effective(f.Path))
 }
 
 func refuseOther(path string, before, now *config.Config) error {

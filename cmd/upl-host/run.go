@@ -16,13 +16,14 @@ import (
 	"github.com/upl-host/upl-host/graphs"
 	"github.com/upl-host/upl-host/host"
 	"github.com/upl-host/upl-host/host/config"
+	"github.com/upl-host/upl-host/host/matrix"
 	"github.com/upl-host/upl-host/host/progress"
 )
 
 func newRunCommand() *cobra.Command {
 	var source config.Source
 	var out string
-	var asJSON, dryRun, isolate bool
+	var asJSON, dryRun, isolate, failFast bool
 	cmd := &cobra.Command{
 		Use:   "run -c FILE",
 		Short: "Learn a classifier from pictures without labels and a list of class names",
@@ -30,12 +31,17 @@ func newRunCommand() *cobra.Command {
 with a table and report.html. A run may be stopped at any moment; the same
 command goes on where it was, and the results are the same bytes.
 
+A configuration with a matrix is many runs, of data sets, models, methods,
+strategies, K and seeds, in one folder: all are checked before the first begins, a
+run that fails does not stop the others, and it ends in one table (docs/matrix.md).
+
 docs/configuration.md lists all keys. Values come from the file, then UPL_…
 environment variables (UPL_LEARN_EPOCHS=10), then --set. Paths in the file start
 from its own folder, those of the others from the working directory.`,
 		Example: `  upl-host run -c run.yaml
   upl-host run -c run.yaml --set learn.seeds=4 --set label.selection.params.k=8 --out runs/k8
-  upl-host run -c run.yaml --dry-run`,
+  upl-host run -c run.yaml --dry-run
+  upl-host run -c matrix.yaml --out runs/matrix`,
 		Args: cobra.NoArgs,
 	}
 	flags := cmd.Flags()
@@ -44,6 +50,7 @@ from its own folder, those of the others from the working directory.`,
 	flags.StringVar(&out, "out", "", "run folder `DIR` (run.out; default runs/NAME beside the configuration)")
 	flags.BoolVar(&isolate, "isolate", false, "run plugins that are modules in child processes (label.isolate)")
 	flags.BoolVar(&asJSON, "json", false, "print the summary as JSON")
+	flags.BoolVar(&failFast, "fail-fast", false, "of a matrix: end with the first run that fails")
 	flags.BoolVar(&dryRun, "dry-run", false, "print the effective configuration and the plan, and do nothing")
 
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -57,11 +64,16 @@ from its own folder, those of the others from the working directory.`,
 		if isolate {
 			source.Set = append(source.Set, "label.isolate=true")
 		}
+		options := host.Options{Plugins: host.PluginOptions(), Version: version}
+		if m, err := config.LoadMatrix(source); err != nil {
+			return err
+		} else if m != nil {
+			return runMatrix(cmd, m, matrix.Options{Options: options, FailFast: failFast}, dryRun, asJSON)
+		}
 		c, err := config.Load(source)
 		if err != nil {
 			return err
 		}
-		options := host.Options{Plugins: host.PluginOptions(), Version: version}
 		if dryRun {
 			return printPlan(cmd.Context(), cmd.OutOrStdout(), c, options)
 		}

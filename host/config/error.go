@@ -77,7 +77,8 @@ func (e *Error) Error() string {
 type place struct {
 	file, origin string
 	line, column int
-	// order sorts the sources: the file, the environment, then each --set.
+	// order sorts the sources: files that are extended (below 0), the file, the
+	// environment, then each --set.
 	order int
 	// base is the folder that relative paths start from.
 	base string

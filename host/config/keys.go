@@ -59,6 +59,10 @@ const (
 	SeedList  Kind = "integer or list of integers"
 	Shares    Kind = "path or list of numbers"
 	Mapping   Kind = "mapping"
+	Paths     Kind = "path or list of paths"
+	Integers  Kind = "list of integers"
+	Cells     Kind = "list of names or sections"
+	Overlay   Kind = "mapping of keys"
 	// TemplateList is a list of strings too.
 	TemplateList Kind = "name of a set, or list of strings"
 )
@@ -92,6 +96,16 @@ func Root() *Key { return root() }
 var root = sync.OnceValue(func() *Key {
 	k := &Key{Kind: Section, Struct: "Config"}
 	k.Keys = fields(reflect.TypeFor[Config](), "", nil)
+	return k
+})
+
+// FileRoot returns the description of what a file may hold beside a run's keys. It
+// is shared and must not be changed.
+func FileRoot() *Key { return fileRoot() }
+
+var fileRoot = sync.OnceValue(func() *Key {
+	k := &Key{Kind: Section, Struct: "File"}
+	k.Keys = fields(reflect.TypeFor[File](), "", nil)
 	return k
 })
 
@@ -151,7 +165,7 @@ func fields(t reflect.Type, prefix string, defaults map[string]string) []*Key {
 		case Section:
 			k.Keys = fields(f.Type, k.Path+".", sectionDefaults(k.Default))
 			k.Default = ""
-		case Items:
+		case Items, Cells:
 			k.Keys = fields(f.Type.Elem(), k.Path+"[].", nil)
 		}
 		keys = append(keys, k)
@@ -175,6 +189,14 @@ func kindOf(t reflect.Type) Kind {
 		return Mapping
 	case reflect.TypeFor[[]string]():
 		return Strings
+	case reflect.TypeFor[Files]():
+		return Paths
+	case reflect.TypeFor[Counts]():
+		return Integers
+	case reflect.TypeFor[[]Cell]():
+		return Cells
+	case reflect.TypeFor[Keys]():
+		return Overlay
 	case reflect.TypeFor[Templates]():
 		return TemplateList
 	}

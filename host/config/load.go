@@ -33,21 +33,27 @@ type Source struct {
 	// Set are assignments KEY=VALUE, in order. A list or mapping is a YAML
 	// flow value; models.0.path and label.selection.params.k reach within one.
 	Set []string
+
+	// overlays go over the file: a run of its matrix.
+	overlays []overlay
 }
 
 // Load reads, merges, completes and validates a configuration. What is wrong
 // with it comes as one *[Error]. The file system is asked for the file itself and
 // for where splits of the data set and label.lock lie, for nothing else.
 func Load(s Source) (*Config, error) {
-	l := loader{
-		viper:  viper.NewWithOptions(viper.KeyDelimiter(delimiter)),
-		places: make(map[string]place),
-	}
-	if err := l.defaults(); err != nil {
+	l, err := newLoader()
+	if err != nil {
 		return nil, err
 	}
 	if err := l.file(s); err != nil {
 		return nil, err
+	}
+	if l.axes != nil && s.overlays == nil {
+		l.faults.add(l.near("matrix"), "matrix", "these are several runs, and one is wanted: upl-host run does all of them")
+	}
+	for _, o := range s.overlays {
+		l.overlay(o)
 	}
 	l.environment(s.Environ)
 	for _, assignment := range s.Set {
@@ -75,6 +81,17 @@ type loader struct {
 	first, source place
 	// working is the working directory.
 	working string
+	// axes are what the file's matrix gives, by key; nil without one.
+	axes map[string]any
+}
+
+// newLoader returns a loader that has the defaults.
+func newLoader() (*loader, error) {
+	l := &loader{
+		viper:  viper.NewWithOptions(viper.KeyDelimiter(delimiter)),
+		places: make(map[string]place),
+	}
+	return l, l.defaults()
 }
 
 // viperKey is the key by which viper knows a value.
@@ -130,42 +147,33 @@ func (l *loader) defaults() error {
 	return l.faults.err()
 }
 
-// file reads the file of a source. An error is one that leaves nothing to be
-// read; the faults of a readable file are collected.
+// file reads the file of a source, after the files that it extends. An error is
+// one that leaves nothing to be read; the faults of a readable file are collected.
 func (l *loader) file(s Source) error {
 	var err error
 	if l.working, err = os.Getwd(); err != nil {
 		return fmt.Errorf("finding the working directory: %w", err)
 	}
-	l.source = place{file: s.File, base: filepath.Dir(s.File)}
-	if !filepath.IsAbs(l.source.base) {
-		l.source.base = filepath.Join(l.working, l.source.base)
-	}
-	l.first = l.source
+	l.first = l.in(s.File, 0)
+	l.source = l.first
 	if s.File == "" {
 		return nil
 	}
-	text := s.Text
-	if text == nil {
-		if text, err = read(s.File); err != nil {
-			l.faults.add(l.source, "", "%v", err)
-			return l.faults.err()
-		}
-	}
-	root, err := parse(s.File, text)
-	if err != nil {
-		at := l.source
-		var syntax *syntaxError
-		if errors.As(err, &syntax) {
-			at.line, at.column = syntax.line, syntax.column
-		}
-		l.faults.add(at, "", "%v", err)
+	f := layers{loader: l}
+	f.read(l.first, s.Text, l.first, nil)
+	if f.broken {
 		return l.faults.err()
 	}
-	r := l.reader()
-	r.section(Root(), "", root, l.merge)
-	l.keep(r)
 	return nil
+}
+
+// in is the place of a file as a whole.
+func (l *loader) in(file string, order int) place {
+	p := place{file: file, base: filepath.Dir(file), order: order}
+	if !filepath.IsAbs(p.base) {
+		p.base = filepath.Join(l.working, p.base)
+	}
+	return p
 }
 
 // read returns a file's bytes, one more than parse takes at most.
@@ -219,7 +227,7 @@ func (l *loader) environment(environ []string) {
 		}
 		l.source = place{origin: "environment " + name, base: l.working, order: 1}
 		if key := keys[name]; key != nil {
-			l.assign(key, key.Path, value, l.merge)
+			l.assign(l.source, key, key.Path, func(key *Key) (*yaml.Node, error) { return textNode(key, value) }, l.merge)
 		} else if section, rest := longest(sections, name); section != nil {
 			rest = strings.ToLower(rest)
 			l.faults.add(l.source, join(section.Path, rest), "%v", unknownKey{section, section.Path, rest})
@@ -242,11 +250,11 @@ func longest(sections map[string]*Key, name string) (*Key, string) {
 	return found, rest
 }
 
-// assign gives a key a value from its text.
-func (l *loader) assign(key *Key, path, text string, put func(*Key, any)) {
-	n, err := textNode(key, text)
+// assign gives a key, named at a place, a value of the source in hand.
+func (l *loader) assign(at place, key *Key, path string, node valueNode, put putter) {
+	n, err := node(key)
 	if err != nil {
-		l.faults.add(l.source, path, "%v", err)
+		l.faults.add(at, path, "%v", err)
 		return
 	}
 	r := l.reader()

@@ -39,15 +39,26 @@ func nearestKey(section *Key, path, name string) string {
 	for i, k := range section.Keys {
 		siblings[i] = k.Name
 	}
+	if section == Root() {
+		for _, k := range FileRoot().Keys {
+			siblings = append(siblings, k.Name)
+		}
+	}
 	if near := nearest(name, siblings); near != "" {
 		return join(path, near)
 	}
 	var elsewhere string
-	walk(Root(), func(k *Key) {
-		if elsewhere == "" && k.Name != "" && fold(k.Name) == fold(name) && !strings.Contains(k.Path, "[") {
-			elsewhere = k.Path
-		}
-	})
+	roots := []*Key{Root()}
+	if section == Root() || section.Struct == "File" || section.Struct == "Axes" {
+		roots = append(roots, FileRoot())
+	}
+	for _, root := range roots {
+		walk(root, func(k *Key) {
+			if elsewhere == "" && k.Name != "" && fold(k.Name) == fold(name) && !strings.Contains(k.Path, "[") {
+				elsewhere = k.Path
+			}
+		})
+	}
 	return elsewhere
 }
 

@@ -27,7 +27,7 @@ type seedCount int
 
 func (r *reader) at(n *yaml.Node) place {
 	p := r.source
-	if p.origin == "" {
+	if p.origin == "" && p.line == 0 { // a cell's known values all stand where the cell does
 		p.line, p.column = n.Line, n.Column
 	}
 	return p
@@ -107,6 +107,16 @@ func (r *reader) value(key *Key, path string, n *yaml.Node) (any, bool) {
 		return r.items(key, path, n)
 	case Strings:
 		return elements(r, path, n, wanted[String], stringOf)
+	case Integers:
+		return r.counts(path, n)
+	case Paths:
+		return r.files(key, path, n)
+	case Cells:
+		return r.cells(key, path, n)
+	case Overlay:
+		if n.Kind == yaml.MappingNode {
+			return n, true
+		}
 	case SeedList:
 		if n.Kind == yaml.SequenceNode {
 			seeds, ok := elements(r, path, n, "a seed, an integer from 0 on,", seed)
@@ -222,6 +232,8 @@ var wanted = map[Kind]string{
 	SeedList:  "a number of seeds, or a list of seeds,",
 	Shares:    "a path, or a list of numbers,",
 	Mapping:   "a mapping",
+	Paths:     "a path, or a list of paths,",
+	Overlay:   "a mapping of keys",
 
 	TemplateList: "the name of a set, or a list of strings,",
 }

@@ -5,17 +5,38 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"go.yaml.in/yaml/v3"
 )
+
+// putter takes the value of a key over from a source.
+type putter func(key *Key, value any)
 
 // set makes one assignment of --set.
 func (l *loader) set(assignment string) {
 	l.source = place{origin: "--set " + shorten(assignment), base: l.working, order: max(l.source.order, 1) + 1}
-	name, text, ok := strings.Cut(assignment, "=")
+	l.assignment(assignment, l.override)
+}
+
+// override puts a value over every other source.
+func (l *loader) override(key *Key, value any) { l.viper.Set(viperKey(key), value) }
+
+// assignment makes one assignment KEY=VALUE of the source in hand.
+func (l *loader) assignment(text string, put putter) {
+	name, value, ok := strings.Cut(text, "=")
 	if !ok || name == "" {
 		l.faults.add(l.source, "", "an assignment is wanted: KEY=VALUE")
 		return
 	}
-	// models[0].path is models.0.path.
+	l.reach(l.source, name, func(key *Key) (*yaml.Node, error) { return textNode(key, value) }, put)
+}
+
+// valueNode is the node that is to become a key's value.
+type valueNode func(*Key) (*yaml.Node, error)
+
+// reach gives a value to a key, or to what lies within one: models[0].path, or
+// models.0.path, label.selection.params.k. The name stands at a place.
+func (l *loader) reach(at place, name string, node valueNode, put putter) {
 	steps := strings.Split(strings.NewReplacer("[", ".", "]", "").Replace(name), ".")
 	key := Root()
 	for i, step := range steps {
@@ -23,34 +44,31 @@ func (l *loader) set(assignment string) {
 		case Section:
 			child := key.child(step)
 			if child == nil {
-				l.faults.add(l.source, join(key.Path, step), "%v", unknownKey{key, key.Path, step})
+				l.faults.add(at, join(key.Path, step), "%v", unknownKey{key, key.Path, step})
 				return
 			}
 			key = child
 		case Items:
-			l.setItem(key, steps[i:], text)
+			l.setItem(at, key, steps[i:], node, put)
 			return
 		case Mapping:
-			l.setParameter(key, steps[i:], text)
+			l.setParameter(at, key, steps[i:], node, put)
 			return
 		default:
-			l.faults.add(l.source, name, "%s has no keys: it is %s", key.Path, wanted[key.Kind])
+			l.faults.add(at, name, "%s has no keys: it is %s", key.Path, wanted[key.Kind])
 			return
 		}
 	}
-	l.assign(key, key.Path, text, l.override)
+	l.assign(at, key, key.Path, node, put)
 }
-
-// override puts a value over every other source.
-func (l *loader) override(key *Key, value any) { l.viper.Set(viperKey(key), value) }
 
 // setItem sets one item of a list of sections, or one key of one. The index
 // behind the last makes a new item.
-func (l *loader) setItem(key *Key, steps []string, text string) {
+func (l *loader) setItem(at place, key *Key, steps []string, node valueNode, put putter) {
 	list, _ := l.viper.Get(viperKey(key)).([]any)
 	i, err := strconv.Atoi(steps[0])
 	if err != nil || i < 0 || i > len(list) {
-		l.faults.add(l.source, join(key.Path, steps[0]), "an index is wanted, 0 to %d", len(list))
+		l.faults.add(at, join(key.Path, steps[0]), "an index is wanted, 0 to %d", len(list))
 		return
 	}
 	list = slices.Clone(list)
@@ -59,36 +77,36 @@ func (l *loader) setItem(key *Key, steps []string, text string) {
 	}
 	path := index(key.Path, i)
 	if len(steps) == 1 {
-		n, err := textNode(key, text)
+		n, err := node(key)
 		if err != nil {
-			l.faults.add(l.source, path, "%v", err)
+			l.faults.add(at, path, "%v", err)
 			return
 		}
 		r := l.reader()
 		list[i] = r.item(key, path, n)
 		l.keep(r)
-		l.override(key, list)
+		put(key, list)
 		return
 	}
 	child := key.child(steps[1])
 	if child == nil || len(steps) > 2 {
-		l.faults.add(l.source, join(path, strings.Join(steps[1:], ".")), "%v", unknownKey{key, path, steps[1]})
+		l.faults.add(at, join(path, strings.Join(steps[1:], ".")), "%v", unknownKey{key, path, steps[1]})
 		return
 	}
-	l.assign(child, join(path, child.Name), text, func(_ *Key, value any) {
+	l.assign(at, child, join(path, child.Name), node, func(_ *Key, value any) {
 		item := maps.Clone(list[i].(map[string]any))
 		item[child.Name] = value
 		list[i] = item
-		l.override(key, list)
+		put(key, list)
 	})
 }
 
 // setParameter sets one of a plugin's parameters; steps lead to it.
-func (l *loader) setParameter(key *Key, steps []string, text string) {
+func (l *loader) setParameter(at place, key *Key, steps []string, node valueNode, put putter) {
 	path := join(key.Path, strings.Join(steps, "."))
-	n, err := textNode(key, text)
+	n, err := node(key)
 	if err != nil {
-		l.faults.add(l.source, path, "%v", err)
+		l.faults.add(at, path, "%v", err)
 		return
 	}
 	value, ok := l.reader().plain(path, n)
@@ -101,7 +119,7 @@ func (l *loader) setParameter(key *Key, steps []string, text string) {
 	for _, step := range steps[:len(steps)-1] {
 		next, isMapping := inner[step].(map[string]any)
 		if !isMapping && inner[step] != nil {
-			l.faults.add(l.source, path, "%s is no mapping", step)
+			l.faults.add(at, path, "%s is no mapping", step)
 			return
 		}
 		next = maps.Clone(next)
@@ -112,6 +130,6 @@ func (l *loader) setParameter(key *Key, steps []string, text string) {
 		inner = next
 	}
 	inner[steps[len(steps)-1]] = value
-	l.places[path] = l.source
-	l.override(key, params)
+	l.places[path] = at
+	put(key, params)
 }

@@ -40,7 +40,7 @@ const (
 
 // pending is the name of a file of a run that is not whole yet, as renameio
 // gives it: the file's own between a dot and a random number.
-var pending = regexp.MustCompile(`^\..+\.(csv|html|json|npy|npz|pdf|png|safetensors|svg|yaml)[0-9]+$`)
+var pending = regexp.MustCompile(`^\..+\.(csv|html|json|md|npy|npz|pdf|png|safetensors|svg|tex|yaml)[0-9]+$`)
 
 // Open makes the folder where it is missing, locks it, and removes what a killed
 // run left half written. The lock is the system's: it goes with the process,
@@ -63,6 +63,10 @@ func Open(path string) (*Folder, error) {
 	}
 	return f, nil
 }
+
+// At is a folder that is only looked into: it is not locked, need not be there, and
+// must not be closed.
+func At(path string) *Folder { return &Folder{Path: path} }
 
 // sweep removes files that were being written when a run was killed.
 func (f *Folder) sweep() error {

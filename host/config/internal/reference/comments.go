@@ -16,11 +16,19 @@ type meanings map[string]string
 
 // comments reads them from a package's source.
 func comments(folder string) (meanings, error) {
-	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(folder, "config.go"), nil, parser.ParseComments)
-	if err != nil {
-		return nil, fmt.Errorf("reading the keys' comments: %w", err)
-	}
 	m := make(meanings)
+	for _, name := range []string{"config.go", "file.go"} {
+		file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(folder, name), nil, parser.ParseComments)
+		if err != nil {
+			return nil, fmt.Errorf("reading the keys' comments: %w", err)
+		}
+		m.read(file)
+	}
+	return m, nil
+}
+
+// read takes in the comments of a file.
+func (m meanings) read(file *ast.File) {
 	ast.Inspect(file, func(n ast.Node) bool {
 		spec, ok := n.(*ast.TypeSpec)
 		if !ok {
@@ -35,7 +43,6 @@ func comments(folder string) (meanings, error) {
 		}
 		return false
 	})
-	return m, nil
 }
 
 // of returns the meaning of a key.

@@ -44,15 +44,17 @@ func generate(source string) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := meanings.check(config.Root()); err != nil {
-		return nil, err
+	for _, root := range []*config.Key{config.Root(), config.FileRoot()} {
+		if err := meanings.check(root); err != nil {
+			return nil, err
+		}
 	}
-	schema, err := schema(config.Root(), meanings)
+	schema, err := schema(config.Root(), config.FileRoot(), meanings)
 	if err != nil {
 		return nil, err
 	}
 	return map[string][]byte{
-		"configuration.md":          markdown(config.Root(), meanings),
+		"configuration.md":          markdown(config.Root(), config.FileRoot(), meanings),
 		"configuration.schema.json": schema,
 	}, nil
 }

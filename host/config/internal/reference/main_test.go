@@ -94,6 +94,31 @@ func TestSchemaAllows(t *testing.T) {
 	}
 }
 
+// The schema allows what LoadMatrix allows.
+func TestSchemaAllowsMatrices(t *testing.T) {
+	s := compile(t)
+	files, err := filepath.Glob(source + "/testdata/matrix/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("files %v: %v", files, err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m, err := config.LoadMatrix(config.Source{File: file}); m == nil || err != nil {
+			t.Fatal(m, err)
+		}
+		var value any
+		if err := yaml.Unmarshal(text, &value); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Validate(value); err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
+}
+
 // The schema refuses what Load refuses of a single key.
 func TestSchemaRefuses(t *testing.T) {
 	s := compile(t)
@@ -118,6 +143,11 @@ func TestSchemaRefuses(t *testing.T) {
 		rest + "label: {limits: {memory: lots}}",
 		rest + "prompt: {templates: a}",
 		rest + "report: {enabled: 1}",
+		rest + "extends: [1]",
+		rest + "matrix: {method: [upl]}",
+		rest + "matrix: {methods: [{set: {}}]}",
+		rest + "matrix: {methods: [{name: x, set: {lern: {epochs: 1}}}]}",
+		rest + "matrix: {k: [0]}",
 	} {
 		t.Run(text, func(t *testing.T) {
 			var value any

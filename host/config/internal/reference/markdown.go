@@ -54,7 +54,7 @@ Natural Language Supervision", arXiv 2103.00020.
 `
 
 // markdown writes the reference: a table for each section.
-func markdown(root *config.Key, m meanings) []byte {
+func markdown(root, file *config.Key, m meanings) []byte {
 	var b bytes.Buffer
 	b.WriteString(preface)
 	var own config.Key
@@ -76,8 +76,26 @@ func markdown(root *config.Key, m meanings) []byte {
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n\n", key.Path, m.of(key))
 		table(&b, key, m)
 	}
+	b.WriteString(files)
+	table(&b, file, m)
+	for _, key := range rows(file) {
+		switch key.Path {
+		case "matrix.exclude", "matrix.datasets": // the cells of all axes have the same keys
+			fmt.Fprintf(&b, "\n### %s[]\n\n", key.Path)
+			table(&b, key, m)
+		}
+	}
 	return b.Bytes()
 }
+
+// files introduces the keys that a file may hold beside a run's.
+const files = `
+## Several files, several runs
+
+Each file that is extended goes below the one that names it, and a cell of a matrix over the file:
+[matrix.md](matrix.md). The cells of all axes but ` + "`k` and `seeds`" + ` have the keys of ` + "`matrix.datasets[]`" + `.
+
+`
 
 // table writes a row for each key below a section.
 func table(b *bytes.Buffer, section *config.Key, m meanings) {
@@ -129,7 +147,7 @@ func allowed(key *config.Key) string {
 		return "`" + strings.Join(key.Enum, "`, `") + "`"
 	case key.Allowed != "":
 		return key.Allowed
-	case key.Range.Text != "" && (key.Kind == config.Items || key.Kind == config.Strings || key.Kind == config.SeedList):
+	case key.Range.Text != "" && (key.Kind == config.Items || key.Kind == config.Strings || key.Kind == config.SeedList || key.Kind == config.Cells || key.Kind == config.Integers):
 		return key.Range.String() + " of them"
 	case key.Range.Text != "":
 		return key.Range.String()

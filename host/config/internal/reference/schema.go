@@ -11,12 +11,33 @@ import (
 // object is a JSON object; encoding/json sorts its keys.
 type object map[string]any
 
-// schema writes the JSON Schema of a configuration, for editors (draft 7 is
+// schema writes the JSON Schema of a configuration's file, for editors (draft 7 is
 // what they know).
-func schema(root *config.Key, m meanings) ([]byte, error) {
+func schema(root, file *config.Key, m meanings) ([]byte, error) {
 	s := section(root, m)
+	// What must be there may come from an extended file, or from a matrix' cells.
+	required := object{"required": s["required"]}
+	delete(s, "required")
+	s["type"] = "object"
+	properties, _ := s["properties"].(object)
+	inside := object{}
+	for _, key := range root.Keys {
+		if p := properties[key.Name].(object); key.Kind == config.Section && p["required"] != nil {
+			inside[key.Name] = object{"required": p["required"]}
+			delete(p, "required")
+		}
+	}
+	required["properties"] = inside
+	s["anyOf"] = []object{required, {"required": []string{"extends"}}, {"required": []string{"matrix"}}}
+	s["definitions"] = object{"keys": object{
+		"type": "object", "properties": section(root, m)["properties"],
+		"patternProperties": object{`^[a-z_]+[.[]`: object{}}, "additionalProperties": false,
+	}}
+	for _, key := range file.Keys {
+		properties[key.Name] = property(key, m)
+	}
 	s["$schema"] = "http://json-schema.org/draft-07/schema#"
-	s["title"] = "A run of upl-host"
+	s["title"] = "A run of upl-host, or several"
 	text, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("writing the schema: %w", err)
@@ -90,7 +111,11 @@ func valueOf(key *config.Key, m meanings) object {
 			"type": "array", "items": object{"type": "integer", "minimum": 0},
 			"minItems": key.Range.Min, "maxItems": key.Range.Max, "uniqueItems": true,
 		}
-		return object{"oneOf": []object{bounded(key, object{"type": "integer"}), seeds}, "default": json.RawMessage(key.Default)}
+		s := object{"oneOf": []object{bounded(key, object{"type": "integer"}), seeds}}
+		if key.Default != "" {
+			s["default"] = json.RawMessage(key.Default)
+		}
+		return s
 	case config.Shares:
 		return object{"oneOf": []object{{"type": "string"}, {"type": "array", "items": object{"type": "number", "minimum": 0}}}}
 	case config.TemplateList:
@@ -100,6 +125,15 @@ func valueOf(key *config.Key, m meanings) object {
 		}}
 	case config.Mapping:
 		return object{"type": "object"}
+	case config.Overlay:
+		return object{"$ref": "#/definitions/keys"}
+	case config.Paths:
+		return object{"oneOf": []object{{"type": "string"}, {"type": "array", "items": object{"type": "string"}}}}
+	case config.Integers:
+		return object{"type": "array", "items": object{"type": "integer", "minimum": 1}, "maxItems": key.Range.Max}
+	case config.Cells:
+		name := object{"type": "string", "minLength": 1}
+		return object{"type": "array", "items": object{"oneOf": []object{name, section(key, m)}}, "maxItems": key.Range.Max}
 	}
 	s := object{"type": "string"}
 	if key.Enum != nil {
