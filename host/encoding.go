@@ -47,7 +47,8 @@ func featuresName(model string) string { return "features/" + model + ".npy" }
 func (r *run) encodeInputs() string {
 	parts := []string{r.dataDigest(), r.labels}
 	for _, m := range r.models {
-		parts = append(parts, m.Name, m.Hash, m.Transform.Key())
+		// Not Key: the program without TensorFlow finds a run done that its twin did.
+		parts = append(parts, m.Name, m.Hash, m.Transform.Settings())
 	}
 	return digest(parts...)
 }

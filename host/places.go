@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/upl-host/upl-host/plugins"
 )
@@ -27,7 +28,26 @@ func PluginFolders() []string {
 	if folder := UserPlugins(); folder != "" {
 		folders = append(folders, folder)
 	}
-	return append(folders, shippedPlugins()...)
+	return distinct(append(folders, shippedPlugins()...))
+}
+
+// distinct leaves out folders that are there before, by another name too: what is in
+// them would be found twice, and be ambiguous.
+func distinct(folders []string) []string {
+	var places, kept []string
+	for _, folder := range folders {
+		place, err := filepath.Abs(folder)
+		if err != nil {
+			place = folder
+		}
+		if real, err := filepath.EvalSymlinks(place); err == nil {
+			place = real
+		}
+		if !slices.Contains(places, place) {
+			places, kept = append(places, place), append(kept, folder)
+		}
+	}
+	return kept
 }
 
 // shippedPlugins are the folders that came with the program: those of bin/upl-host,

@@ -19,7 +19,7 @@ func small(t *testing.T) job {
 	text := fmt.Sprintf(`
 name: small
 models: [{path: %[1]s/vit}, {path: %[1]s/rn}]
-dataset: {path: %[2]s/images/glyphs, classes: %[2]s/classes.txt, unlabeled: test, test: test}
+dataset: {path: %[2]s/images/glyphs, classes: %[2]s/classes.txt, unlabeled: train, test: test}
 learn: {epochs: 3}
 report: {gallery: 1}
 matrix: {methods: [zero-shot, upl, "upl*", tip-adapter], k: [4], seeds: [1, 2]}

@@ -245,9 +245,9 @@ func TestAllKinds(t *testing.T) {
 // Rounds need something to learn in between.
 func TestRoundsNeedLearning(t *testing.T) {
 	t.Parallel()
-	p := short(t).set("label.rounds=2").set("learn.method=none").start(t)
+	p := short(t).set("label.rounds=2").set("learn.method=zero-shot").start(t)
 	p.fail(t, 2)
-	if !strings.Contains(p.out.String(), "label.rounds: 2 rounds learn prompts in between, and learn.method is none") {
+	if !strings.Contains(p.out.String(), "label.rounds: 2 rounds learn in between, and learn.method is zero-shot") {
 		t.Errorf("it says\n%s", &p.out)
 	}
 }

@@ -75,7 +75,11 @@ func (t *Transform) Size() int { return t.config.Size }
 
 // Key names everything that decides about a picture's pixels, for keys of
 // caches: equal keys and equal files give equal pixels.
-func (t *Transform) Key() string {
+func (t *Transform) Key() string { return t.Settings() + " jpeg=" + jpegDecoder }
+
+// Settings is Key without the decoder of JPEG, which is this build's: what a build
+// that encodes nothing can compare.
+func (t *Transform) Settings() string {
 	c := t.config
 	number := func(values [3]float32) string {
 		var texts [3]string
@@ -85,8 +89,8 @@ func (t *Transform) Key() string {
 		return strings.Join(texts[:], " ")
 	}
 	// The first word changes whenever the arithmetic of this package does.
-	return fmt.Sprintf("preprocess/1 size=%d resize=%s interpolation=%s mean=%s std=%s jpeg=%s",
-		c.Size, c.ResizeMode, c.Interpolation, number(c.Mean), number(c.Std), jpegDecoder)
+	return fmt.Sprintf("preprocess/1 size=%d resize=%s interpolation=%s mean=%s std=%s",
+		c.Size, c.ResizeMode, c.Interpolation, number(c.Mean), number(c.Std))
 }
 
 // Pixels writes a picture as the model sees it: Size x Size x 3 values, red,

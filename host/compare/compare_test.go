@@ -151,7 +151,7 @@ func golden(t *testing.T, name string, got []byte) {
 
 // The exact p is that of the golden cases, which were computed elsewhere.
 func TestPairsAreGolden(t *testing.T) {
-	const folder = "../evaluate/testdata"
+	const folder = "../../strategies/testdata"
 	inputs, err := array.ReadArchive(filepath.Join(folder, "inputs.npz"))
 	if err != nil {
 		t.Fatal(err)
