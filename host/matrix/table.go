@@ -112,7 +112,8 @@ func newRow(at config.Coordinates, cells []*Cell) Row {
 				take(&one, s.Top1)
 			}
 		}
-		if p := c.Metrics.PseudoLabels; p != nil && at.Strategy != "" {
+		// Those that nothing was learned from say nothing of the method.
+		if l, p := c.Metrics.Learned, c.Metrics.PseudoLabels; l != nil && l.Labels == config.LabelsPseudo && p != nil {
 			take(&pseudoLabels, p.Accuracy)
 		}
 	}
