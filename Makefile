@@ -85,6 +85,10 @@ test: build tools ## lint, then all tests: units, TensorFlow, plugins in all lan
 demo: build ## run the main job on examples/demo
 	.ci/demo
 
+.PHONY: demo-matrix
+demo-matrix: build ## every method on the demo's glyphs: 44 runs, one table, one figure
+	.ci/demo matrix
+
 .PHONY: tools
 tools: .deps/bin/golangci-lint
 
