@@ -54,7 +54,7 @@ func (s *Summary) Rows() []Row {
 			Row{"one " + l.Noun(), percent(l.SeedsMean) + deviation, over(len(l.Seeds))},
 			Row{"ensemble of " + counted(len(l.Seeds), l.Noun(), l.Noun()+"s"), percent(l.Top1), confidence(l.Measures)})
 	}
-	if p := m.PseudoLabels; p != nil {
+	if p := m.TaughtFrom(); p != nil {
 		right := counted(p.Count, "picture", "pictures")
 		if n := len(p.EmptyClasses); n > 0 {
 			right += ", " + counted(n, "class", "classes") + " without"

@@ -92,7 +92,7 @@ func (r *Report) measures() table.Writer {
 	for i := range r.Runs {
 		m := r.Runs[i].Measures()
 		pseudo := ""
-		if p := r.Runs[i].Metrics.PseudoLabels; p != nil && p.Accuracy != nil {
+		if p := r.Runs[i].Metrics.TaughtFrom(); p != nil && p.Accuracy != nil {
 			pseudo = fmt.Sprintf("%s of %d", percent(p.Accuracy), p.Count)
 		}
 		t.AppendRow(table.Row{

@@ -43,6 +43,18 @@ type Pictures struct {
 	Skipped   int `json:"skipped"`
 }
 
+// TaughtFrom are the pseudo labels, where they say something of what was learnt: nil where
+// that was learnt from true labels, beside which they were made all the same.
+func (m Metrics) TaughtFrom() *PseudoLabelMeasures {
+	if m.Learned != nil && m.Learned.Labels == labelsTrue {
+		return nil
+	}
+	return m.PseudoLabels
+}
+
+// labelsTrue is learn.labels as metrics.json has it.
+const labelsTrue = "true"
+
 // Learned are the measures of the ensemble of what the seeds learnt, prompts or other
 // heads, and the accuracy of each alone.
 type Learned struct {

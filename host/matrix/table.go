@@ -113,7 +113,7 @@ func newRow(at config.Coordinates, cells []*Cell) Row {
 			}
 		}
 		// Those that nothing was learned from say nothing of the method.
-		if l, p := c.Metrics.Learned, c.Metrics.PseudoLabels; l != nil && l.Labels == config.LabelsPseudo && p != nil {
+		if p := c.Metrics.TaughtFrom(); p != nil && c.Metrics.Learned != nil {
 			take(&pseudoLabels, p.Accuracy)
 		}
 	}
