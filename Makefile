@@ -118,6 +118,10 @@ bench-compare: build ## the same work in PyTorch, ONNX Runtime and numpy, in one
 strategy-pictures: ## make the pictures and tables of docs/strategies anew
 	CGO_ENABLED=0 GOFLAGS= $(GO) run ./strategies/gallery
 
+.PHONY: figure-pictures
+figure-pictures: build ## make the pictures of docs/figures.md anew, from the demo
+	.ci/figures
+
 .PHONY: clean
 clean: ## remove what was built; .deps stays
 	rm -rf bin lib build
