@@ -68,6 +68,8 @@ func splitName(text string) (name string, ok bool) {
 // nil: each split is a folder or file of its own.
 func (r *reader) whole() func(*source) {
 	switch {
+	case r.kind == KindParquet, r.kind == KindWebDataset:
+		return r.readContainers
 	case r.kind == KindImageNet && r.config.Variant != "":
 		return r.readVariant
 	case r.kind == KindImageNet:

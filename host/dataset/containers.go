@@ -1,0 +1,77 @@
+package dataset
+
+import (
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/upl-host/upl-host/host/dataset/container"
+	"github.com/upl-host/upl-host/host/dataset/parquet"
+	"github.com/upl-host/upl-host/host/dataset/shards"
+)
+
+// readContainers reads a data set whose pictures lie in Parquet files or in tars.
+func (r *reader) readContainers(s *source) {
+	set, err := r.openContainers()
+	var wrong *container.Error
+	switch {
+	case errors.As(err, &wrong):
+		for _, f := range wrong.Faults {
+			r.faults.add(f.Where, "%s", f.Message)
+		}
+		r.faults.more += wrong.More
+		return
+	case err != nil:
+		r.faults.add(s.place, "%v", err)
+		return
+	}
+	for _, name := range set.Classes {
+		s.classes = append(s.classes, Class{Folder: name, Name: cleanName(name)})
+	}
+	s.templates = set.Templates
+	r.notes = append(r.notes, set.Notes...)
+	byNumber := r.byNumber(set.Classes)
+	s.split = slices.ContainsFunc(set.Pictures, func(p container.Picture) bool { return p.Split != "" })
+	others := map[string]int{}
+	for _, p := range set.Pictures {
+		e := entry{picture: Picture{ID: p.ID, File: p.File, Content: p.Content}, label: p.Label}
+		if p.Class >= 0 && byNumber {
+			e.label = r.classes[p.Class].Folder
+		}
+		if s.split {
+			name, known := splitName(p.Split)
+			if !known {
+				others[p.Split]++
+				continue
+			}
+			e.split = name
+		}
+		s.entries = append(s.entries, e)
+	}
+	for _, name := range slices.Sorted(maps.Keys(others)) {
+		r.note("%d pictures of the split %s are left out: %s, %s and %s are read", others[name], name, SplitTraining, SplitValidation, SplitTest)
+	}
+}
+
+func (r *reader) openContainers() (*container.Set, error) {
+	if r.kind == KindParquet {
+		return parquet.Open(r.main, parquet.Options{Classes: len(r.classes)})
+	}
+	return shards.Open(r.main, shards.Options{Classes: len(r.classes)})
+}
+
+// byNumber reports whether the user's list of classes gives names to the containers'
+// numbers, by their order: where they have no names, or as many, others.
+func (r *reader) byNumber(names []string) bool {
+	if len(r.classes) == 0 || len(names) > 0 && len(names) != len(r.classes) {
+		return false
+	}
+	classes := newMatcher(r.classes)
+	for _, name := range names {
+		if _, known := classes.label(name); !known {
+			r.note("the classes are called by number, in the order of %s: the containers call them otherwise", r.config.Classes)
+			return true
+		}
+	}
+	return len(names) == 0
+}
