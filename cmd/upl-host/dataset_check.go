@@ -131,7 +131,11 @@ func printFindings(w io.Writer, r *inspect.Result) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(w, "%d pictures, %d classes: %d errors, %d warnings, %d notes\n",
-		r.Pictures, r.Classes, r.Count(inspect.Wrong), r.Count(inspect.Doubtful), r.Count(inspect.Known))
+	found := []string{plural(r.Count(inspect.Wrong), "error"), plural(r.Count(inspect.Doubtful), "warning"), plural(r.Count(inspect.Known), "note")}
+	if r.Pictures == 0 { // it could not be opened
+		_, err := fmt.Fprintln(w, strings.Join(found, ", "))
+		return err
+	}
+	_, err := fmt.Fprintf(w, "%s, %d classes: %s\n", plural(r.Pictures, "picture"), r.Classes, strings.Join(found, ", "))
 	return err
 }

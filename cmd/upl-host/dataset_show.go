@@ -122,13 +122,18 @@ func printOverview(w io.Writer, o *inspect.Overview) error {
 		prompts += fmt.Sprintf("\nand %d more templates", n-3)
 	}
 	t.AppendRow(table.Row{"prompts", prompts})
-	for _, note := range o.Notes {
-		t.AppendRow(table.Row{"note", note})
-	}
 	if _, err := fmt.Fprintln(w, t.Render()); err != nil {
 		return err
 	}
-	return printClassCounts(w, o)
+	if err := printClassCounts(w, o); err != nil {
+		return err
+	}
+	for _, note := range o.Notes { // as long as a paragraph
+		if _, err := fmt.Fprintln(w, "note:", note); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func splitWords(s inspect.Split) string {

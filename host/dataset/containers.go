@@ -2,6 +2,7 @@ package dataset
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -25,9 +26,7 @@ func (r *reader) readContainers(s *source) {
 		r.faults.add(s.place, "%v", err)
 		return
 	}
-	for _, name := range set.Classes {
-		s.classes = append(s.classes, Class{Folder: name, Name: cleanName(name)})
-	}
+	r.nameClasses(s, set.Classes)
 	s.templates = set.Templates
 	r.notes = append(r.notes, set.Notes...)
 	byNumber := r.byNumber(set.Classes)
@@ -35,8 +34,11 @@ func (r *reader) readContainers(s *source) {
 	others := map[string]int{}
 	for _, p := range set.Pictures {
 		e := entry{picture: Picture{ID: p.ID, File: p.File, Content: p.Content}, label: p.Label}
-		if p.Class >= 0 && byNumber {
+		switch {
+		case p.Class >= 0 && byNumber:
 			e.label = r.classes[p.Class].Folder
+		case p.Class >= 0:
+			e.label = s.classes[p.Class].Folder
 		}
 		if s.split {
 			name, known := splitName(p.Split)
@@ -50,6 +52,27 @@ func (r *reader) readContainers(s *source) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(others)) {
 		r.note("%d pictures of the split %s are left out: %s, %s and %s are read", others[name], name, SplitTraining, SplitValidation, SplitTest)
+	}
+}
+
+// nameClasses names the classes by the containers' numbers. ImageNet's own list has
+// two called sunglasses: such are told apart by their numbers, and prompts say the name.
+func (r *reader) nameClasses(s *source, names []string) {
+	uses := map[string]int{}
+	for _, name := range names {
+		uses[name]++
+	}
+	var twice []string
+	for number, name := range names {
+		class := Class{Folder: name, Name: cleanName(name)}
+		if uses[name] > 1 {
+			class = Class{Folder: fmt.Sprintf("%s (%d)", name, number), Name: fmt.Sprintf("%s (%d)", class.Name, number), Prompt: class.Name}
+			twice = append(twice, class.Name)
+		}
+		s.classes = append(s.classes, class)
+	}
+	if len(twice) > 0 && len(r.classes) == 0 {
+		r.note("classes of the same name are told apart by their numbers, and not by what prompts say: %s", examples(twice))
 	}
 }
 
@@ -67,8 +90,11 @@ func (r *reader) byNumber(names []string) bool {
 		return false
 	}
 	classes := newMatcher(r.classes)
+	seen := map[int]bool{}
 	for _, name := range names {
-		if _, known := classes.label(name); !known {
+		class, known := classes.label(name)
+		twice := seen[class]
+		if seen[class] = true; !known || twice {
 			r.note("the classes are called by number, in the order of %s: the containers call them otherwise", r.config.Classes)
 			return true
 		}

@@ -102,6 +102,38 @@ func TestClassesOfContainers(t *testing.T) {
 	}
 }
 
+// Two classes of one name, as in ImageNet's list, are two classes; a user's list may
+// name them both.
+func TestClassesOfTheSameName(t *testing.T) {
+	root := tree(t, map[string]string{
+		"classnames.txt": "cat\nsunglasses\nsunglasses\n", "mine.txt": "cat\nsunglasses\ndark glasses\n",
+		"0.tar": pack(t, "0.jpg", "", "0.cls", "0", "1.jpg", "", "1.cls", "1", "2.jpg", "", "2.cls", "2"),
+	})
+	c := dataset.Config{Kind: dataset.KindWebDataset, Path: root}
+	data, _, err := dataset.Open(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var spoken []string
+	for _, class := range data.Classes {
+		spoken = append(spoken, class.Spoken())
+	}
+	if diff := cmp.Diff([]string{"cat", "sunglasses", "sunglasses"}, spoken); diff != "" {
+		t.Error(diff)
+	}
+	got := mustOpen(t, c)
+	if diff := cmp.Diff([]string{"0.tar/0.jpg=cat", "0.tar/1.jpg=sunglasses (1)", "0.tar/2.jpg=sunglasses (2)"}, got.Test); diff != "" {
+		t.Error(diff)
+	}
+	if len(got.Notes) != 1 || !strings.Contains(got.Notes[0], "told apart by their numbers") {
+		t.Errorf("notes %q", got.Notes)
+	}
+	c.Classes = filepath.Join(root, "mine.txt")
+	if diff := cmp.Diff([]string{"0.tar/0.jpg=cat", "0.tar/1.jpg=sunglasses", "0.tar/2.jpg=dark glasses"}, mustOpen(t, c).Test); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestParquet(t *testing.T) {
 	got := mustOpen(t, dataset.Config{Kind: dataset.KindParquet, Path: "parquet/testdata/datasets"})
 	if diff := cmp.Diff([]string{"red=red", "dark_blue=dark blue"}, got.Classes); diff != "" {

@@ -168,6 +168,7 @@ type reader struct {
 	layout  layout.Layout // of the kind, where it has one
 	root    string        // absolute
 	main    string        // Path, absolute
+	taken   string        // why root was taken for a layout's folder, where it is not called so
 	classes []Class
 	sources []*source // distinct
 

@@ -46,7 +46,7 @@ func (c *check) duplicate(group []int) Finding {
 		return Finding{
 			Severity: Wrong, Kind: KindLeak, Where: one, Others: others,
 			What: fmt.Sprintf("is in %s, and the same picture in %s, as %s%s", c.splitsOf(a), c.splitsOf(b), other, more(len(group)-2)),
-			Do:   "remove it from one of the splits: what is tested must be new to the model",
+			Do:   "remove it from one of the splits: what is measured must be new to the model",
 		}
 	}
 	return Finding{

@@ -159,7 +159,7 @@ func TestCheckSplits(t *testing.T) {
 		"test/dog/1.png": c, "test/dog/2.png": b, "test/cow/1.png": b, "test/cow/2.png": picture(t, 3, 3, grey(3)),
 	})
 	want := []string{
-		`error: test/cow/1.png: is in test, and the same picture in unlabeled, as train/dog/1.png (and 1 more): remove it from one of the splits: what is tested must be new to the model [leak]`,
+		`error: test/cow/1.png: is in test, and the same picture in unlabeled, as train/dog/1.png (and 1 more): remove it from one of the splits: what is measured must be new to the model [leak]`,
 		`warning: test/cow/1.png: is labelled "cow", and the same picture "dog", as test/dog/2.png: correct the label that is wrong [labels]`,
 		`warning: train/cat/1.png: is the same picture as train/cat/2.png: remove all but one: each counts as a picture of its own [duplicate]`,
 		`warning: class "cow": has no labelled picture in unlabeled: add pictures, or take it off the classes [empty-class]`,
