@@ -220,6 +220,8 @@ func TestFaults(t *testing.T) {
 		"another format":    {map[string]string{"a.parquet": "path,label\n"}, []string{"is no Parquet file"}},
 		"pointer":           {map[string]string{"a.parquet": "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"}, []string{"is a pointer of Git LFS", "`git lfs pull`"}},
 		"middle is missing": {map[string]string{"a.parquet": good[:50] + good[len(good)-900:]}, []string{"a.parquet: is "}},
+		"footer too long":   {map[string]string{"a.parquet": good[:len(good)-8] + "\xff\xff\xff\x7fPAR1"}, []string{"a.parquet: is damaged: its footer is said to be longer than the file"}},
+		"magic alone":       {map[string]string{"a.parquet": "PAR1"}, []string{"a.parquet: is damaged: its footer"}},
 		"footer is damaged": {map[string]string{"a.parquet": string(flipped)}, []string{"a.parquet: is damaged", "fetch it again"}},
 		"no pictures":       {map[string]string{"a.parquet": write(t, []without{{"x", 0}})}, []string{"has no pictures: want a column image", "its columns are text, label"}},
 		"lists of pictures": {map[string]string{"a.parquet": write(t, []many{{[]image{*picture("x")}}})}, []string{"has a list of pictures in each row"}},
