@@ -188,8 +188,8 @@ func TestDetect(t *testing.T) {
 			t.Errorf("%q is detected as %s, not %s", files, got, want)
 		}
 	}
-	root := tree(t, map[string]string{"t.csv": "", "t.JSONL": "", "t.parquet": "", "list": ""})
-	for name, want := range map[string]string{"t.csv": "csv", "t.JSONL": "jsonl", "t.parquet": "parquet", "list": "list", "nowhere": "folder"} {
+	root := tree(t, map[string]string{"t.csv": "", "t.JSONL": "", "t.parquet": "", "0.tar": "", "list": ""})
+	for name, want := range map[string]string{"t.csv": "csv", "t.JSONL": "jsonl", "t.parquet": "parquet", "0.tar": "webdataset", "list": "list", "nowhere": "folder"} {
 		if got := dataset.Detect(filepath.Join(root, name)); got != want {
 			t.Errorf("%s is detected as %s, not %s", name, got, want)
 		}

@@ -23,6 +23,8 @@ func Detect(path string) string {
 			return KindJSONL
 		case ".parquet":
 			return KindParquet
+		case ".tar": // which says that the folder is wanted
+			return KindWebDataset
 		}
 		return KindList
 	}
