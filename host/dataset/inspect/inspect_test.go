@@ -181,6 +181,20 @@ func TestCheckSplits(t *testing.T) {
 	}
 }
 
+// Of a picture in all splits it is said that it is tested.
+func TestCheckNamesTheWorstLeak(t *testing.T) {
+	a := picture(t, 2, 2, grey(1))
+	root := tree(t, map[string]string{
+		"train/a/1.png": a, "val/a/1.png": a, "test/a/1.png": a,
+		"train/b/1.png": picture(t, 2, 2, grey(2)), "val/b/1.png": picture(t, 2, 2, grey(3)), "test/b/1.png": picture(t, 2, 2, grey(4)),
+	})
+	got := check(t, dataset.Config{Path: root, Unlabeled: "train", Validation: "val", Test: "test"}, inspect.CheckOptions{})
+	want := "error: test/a/1.png: is in test, and the same picture in validation, as val/a/1.png (and 1 more)"
+	if len(got) != 1 || !strings.HasPrefix(got[0], want) {
+		t.Errorf("found %q", got)
+	}
+}
+
 func TestCheckPictures(t *testing.T) {
 	whole := picture(t, 40, 40, grey(7))
 	root := tree(t, map[string]string{
