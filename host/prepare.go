@@ -50,6 +50,11 @@ func prepare(ctx context.Context, c *config.Config, options Options) (*plan, *da
 	if err != nil {
 		return nil, nil, err
 	}
+	if learn := c.Learn; learn.Method != config.MethodZeroShot && learn.Labels == config.LabelsTrue {
+		if p.supervision, err = supervise(truth, p.data); err != nil {
+			return nil, nil, err
+		}
+	}
 	if err := p.openPrompting(); err != nil {
 		return nil, nil, err
 	}
@@ -142,11 +147,6 @@ func (p *plan) openData() (*dataset.Truth, error) {
 		labels[i] = truth.Label(i)
 	}
 	p.labels = digest(fmt.Sprint(labels))
-	if learn := p.config.Learn; learn.Method != config.MethodZeroShot && learn.Labels == config.LabelsTrue {
-		if p.supervision, err = supervise(truth, data); err != nil {
-			return nil, err
-		}
-	}
 	return truth, nil
 }
 

@@ -4,6 +4,6 @@ import "github.com/spf13/cobra"
 
 func newDatasetCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "dataset", Short: "Look after data sets", Args: cobra.NoArgs}
-	cmd.AddCommand(newDatasetSplitCommand())
+	cmd.AddCommand(newDatasetShowCommand(), newDatasetCheckCommand(), newDatasetSplitCommand())
 	return cmd
 }

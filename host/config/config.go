@@ -68,9 +68,10 @@ type Model struct {
 type Dataset struct {
 	// How the pictures are laid out: `folder`, a folder per class; `csv`, a
 	// table of paths and, where there are any, labels and splits; `jsonl`, the
-	// same, an object a line; `list`, pictures without labels; the others are
-	// data sets in CoOp's layout (docs/datasets.md).
-	Kind string `yaml:"kind" default:"folder" enum:"folder,csv,jsonl,list,imagenet,caltech101,oxford_pets,stanford_cars,oxford_flowers,food101,fgvc_aircraft,sun397,dtd,eurosat,ucf101" example:"csv"`
+	// same, an object a line; `list`, pictures without labels; `parquet`,
+	// Hugging Face's Parquet files; `webdataset`, tars as CLIP_benchmark writes
+	// them; the others are data sets in CoOp's layout (docs/datasets.md).
+	Kind string `yaml:"kind" default:"folder" enum:"folder,csv,jsonl,list,parquet,webdataset,imagenet,caltech101,oxford_pets,stanford_cars,oxford_flowers,food101,fgvc_aircraft,sun397,dtd,eurosat,ucf101" example:"csv"`
 	// The data set's folder, or its table. Of a data set in CoOp's layout also
 	// the folder that holds all of them.
 	Path string `yaml:"path" required:"yes" path:"file" example:"images/glyphs"`

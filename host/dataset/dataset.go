@@ -27,6 +27,10 @@ const (
 	KindCSV    = "csv"    // a table with the columns path and, where there are any, label and split
 	KindJSONL  = "jsonl"  // the same as JSON, an object a line
 	KindList   = "list"   // pictures without labels: a folder, or a text file of paths
+	// KindParquet is Hugging Face's: encoded pictures and labels in Parquet files.
+	KindParquet = "parquet"
+	// KindWebDataset is that of CLIP_benchmark: tars of pictures and class numbers.
+	KindWebDataset = "webdataset"
 	// KindImageNet and the other kinds of package layout are data sets as CoOp lays
 	// them out.
 	KindImageNet = "imagenet"
@@ -36,7 +40,7 @@ const (
 
 // Kinds are all kinds.
 func Kinds() []string {
-	return append([]string{KindFolder, KindCSV, KindJSONL, KindList}, layout.Kinds()...)
+	return append([]string{KindFolder, KindCSV, KindJSONL, KindList, KindParquet, KindWebDataset}, layout.Kinds()...)
 }
 
 // The splits of a data set that has its own.
@@ -164,6 +168,7 @@ type reader struct {
 	layout  layout.Layout // of the kind, where it has one
 	root    string        // absolute
 	main    string        // Path, absolute
+	taken   string        // why root was taken for a layout's folder, where it is not called so
 	classes []Class
 	sources []*source // distinct
 
@@ -211,6 +216,9 @@ func (r *reader) locate() bool {
 		r.root = r.layoutRoot()
 		r.main = r.root
 	case info.IsDir():
+	case r.kind == KindWebDataset:
+		r.faults.add(main, "is a file, but kind %s reads the folder that holds train/0.tar and so on", r.kind)
+		return false
 	case r.kind == KindFolder:
 		r.faults.add(main, "is a file, but kind %s reads a folder of class folders: give that, or set kind to %s, %s or %s", KindFolder, KindCSV, KindJSONL, KindList)
 		return false
@@ -253,6 +261,9 @@ func (r *reader) ownSplits() string {
 	}
 	if r.kind == KindList {
 		return "set dataset.unlabeled and dataset.test to lists of their own"
+	}
+	if r.kind == KindParquet || r.kind == KindWebDataset {
+		return "its containers are in splits"
 	}
 	return "its folders and lists are the split"
 }

@@ -18,7 +18,7 @@ func TestFaults(t *testing.T) {
 		config dataset.Config // paths relative to the tree
 		want   []string
 	}{
-		{"no kind", nil, dataset.Config{Kind: "parquet", Path: "."}, []string{`"parquet" is no kind`, "folder, csv, jsonl, list, imagenet, caltech101"}},
+		{"no kind", nil, dataset.Config{Kind: "zip", Path: "."}, []string{`"zip" is no kind`, "folder, csv, jsonl, list, parquet, webdataset, imagenet, caltech101"}},
 		{"no path", nil, dataset.Config{}, []string{"dataset.path: name the data set's folder"}},
 		{"limit", nil, dataset.Config{Path: ".", Limit: -1}, []string{"dataset.limit: -1 is below 0"}},
 		{"no pictures", map[string]string{"cat/a.txt": "", "dog/": ""}, dataset.Config{Path: "."}, []string{"dataset.path: no pictures in", ".jpg .jpeg .png"}},

@@ -52,7 +52,7 @@ func TestLayoutFaults(t *testing.T) {
 		{
 			"labels out of range", dtd(split(t, "a/1.jpg 0 a\nb/1.jpg 7 b", "", "a/2.jpg 0 a")),
 			dataset.Config{Kind: "dtd"},
-			[]string{"train[1]: label 7 is out of range: there are 2 classes, whose labels are 0 to 1"},
+			[]string{"train[1]: label 7 is out of range: 2 classes have pictures, and labels count them from 0 to 1"},
 		},
 		{
 			"a label of two names", dtd(split(t, "a/1.jpg 0 a", "", "a/2.jpg 0 c\nb/1.jpg 1 b")),
@@ -76,6 +76,8 @@ func TestLayoutFaults(t *testing.T) {
 		},
 		{"paths that lead out", dtd(split(t, "../../x.jpg 0 a", "", "b/1.jpg 1 b")), dataset.Config{Kind: "dtd"}, []string{"train[0]: the path ../../x.jpg leads out of the data set's folder"}},
 		{"no test pictures", dtd(split(t, "a/1.jpg 0 a\nb/1.jpg 1 b", "", "")), dataset.Config{Kind: "dtd"}, []string{"dataset.test: ", "has no pictures of the split test"}},
+		{"no training pictures", dtd(split(t, "", "", "a/1.jpg 0 a\nb/1.jpg 1 b")), dataset.Config{Kind: "dtd"}, []string{"dataset.unlabeled: ", "of the split train: set the key to one that it has (test)"}},
+		{"another folder", map[string]string{"a/1.jpg": ""}, dataset.Config{Kind: "dtd"}, []string{"has no folder dtd in it, and so is taken for that folder itself"}},
 		{"no such split", dtd(good), dataset.Config{Kind: "dtd", Test: "dev"}, []string{`dataset.test: "dev" is no split of the data set: want train, val or test`}},
 		{"no validation", dtd(good), dataset.Config{Kind: "dtd", Validation: "val"}, []string{"dataset.validation: ", "has no pictures of the split val"}},
 		{"a file for a set", dtd(good), dataset.Config{Kind: "dtd", Path: "images/a/1.jpg"}, []string{"is a file, but kind dtd reads the data set's folder, dtd"}},

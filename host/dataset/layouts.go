@@ -34,8 +34,14 @@ func (r *reader) layoutRoot() string {
 	case r.kind == kindAircraft:
 		mark = variantsFile
 	}
-	if within := filepath.Join(r.main, folder); !exists(filepath.Join(r.main, mark)) && exists(within) {
+	if exists(filepath.Join(r.main, mark)) {
+		return r.main
+	}
+	if within := filepath.Join(r.main, folder); exists(within) {
 		return within
+	}
+	if filepath.Base(r.main) != folder {
+		r.taken = fmt.Sprintf(". %s has no folder %s in it, and so is taken for that folder itself", r.main, folder)
 	}
 	return r.main
 }

@@ -68,6 +68,8 @@ func splitName(text string) (name string, ok bool) {
 // nil: each split is a folder or file of its own.
 func (r *reader) whole() func(*source) {
 	switch {
+	case r.kind == KindParquet, r.kind == KindWebDataset:
+		return r.readContainers
 	case r.kind == KindImageNet && r.config.Variant != "":
 		return r.readVariant
 	case r.kind == KindImageNet:
@@ -143,8 +145,15 @@ func (r *reader) take(o *role, s *source) {
 		}
 	}
 	if len(o.entries) == 0 && len(r.faults.listed) == 0 && (o != r.validation || o.path != "") {
-		r.faults.add(o.key, "%s has no pictures of the split %s", s.place, o.split)
+		r.faults.add(o.key, "%s has no pictures of the split %s: set the key to one that it has (%s)", s.place, o.split, strings.Join(s.splits(), ", "))
 	}
+}
+
+// splits are those that a source has pictures of.
+func (s *source) splits() []string {
+	return slices.DeleteFunc(slices.Clone(splitNames), func(name string) bool {
+		return !slices.ContainsFunc(s.entries, func(e entry) bool { return e.split == name })
+	})
 }
 
 // needs reports whether a role takes a split of a data set that is read whole.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -42,10 +43,11 @@ func (r *reader) readSplitFile(s *source) {
 		return
 	}
 	split := parseSplit(file, text, &r.faults)
-	s.classes = split.classes(file, r.layout, &r.faults)
+	classes := split.classes(file, r.layout, &r.faults)
 	if len(r.faults.listed) > 0 {
 		return
 	}
+	s.classes = classes
 	s.split = true
 	folder := filepath.Join(r.root, filepath.FromSlash(r.layout.Images))
 	for _, name := range splitNames {
@@ -89,13 +91,13 @@ func (r *reader) remedy(file string) string {
 	case l.Kind == "" || r.config.Split != "":
 		return ""
 	case l.Split == "":
-		return fmt.Sprintf(": it comes with the data set (%s); %s says how to lay it out", l.Download, layout.Instructions)
+		return fmt.Sprintf(": it comes with the data set (%s); %s says how to lay it out", l.Download, layout.Instructions) + r.taken
 	}
 	text := fmt.Sprintf(": it is the official split of %s; download it from %s (%s says how to lay out the rest) to %s", l.Name, l.Download, layout.Instructions, filepath.Dir(file))
 	if l.Tree != layout.TreeNone {
 		text += fmt.Sprintf(". A random split, whose figures are not those of papers, is made by `upl-host dataset split %s --kind %s -o my_split.json`, to be named by dataset.split", r.root, l.Kind)
 	}
-	return text
+	return text + r.taken
 }
 
 func splitPlace(file, name string, i int) string { return fmt.Sprintf("%s, %s[%d]", file, name, i) }
@@ -162,12 +164,12 @@ func (f splitFile) classes(file string, l layout.Layout, found *faults) []Class 
 		}
 	}
 	classes := make([]Class, len(names))
-	for label, name := range names {
+	for _, label := range slices.Sorted(maps.Keys(names)) {
 		if label >= len(classes) {
-			found.add(first[label], "label %d is out of range: there are %d classes, whose labels are 0 to %d", label, len(classes), len(classes)-1)
+			found.add(first[label], "label %d is out of range: %d classes have pictures, and labels count them from 0 to %d, without a gap", label, len(classes), len(classes)-1)
 			continue
 		}
-		classes[label] = Class{Folder: name, Name: cleanName(l.Call(name))}
+		classes[label] = Class{Folder: names[label], Name: cleanName(l.Call(names[label]))}
 	}
 	return classes
 }

@@ -121,7 +121,7 @@ func TestDamagedFiles(t *testing.T) {
 		{path: context, key: "format_version", value: "2"},
 		{path: context, key: "class_names", value: `["a"`},
 		{path: context, key: "class_names", value: `[]`},
-		{path: context, key: "class_names", value: `["a","a","b"]`},
+		{path: context, key: "class_names", value: `["a","","b"]`},
 		{path: context, key: "context_length", value: "3"},
 		{path: context, key: "context_length", value: "-2"},
 		{path: context, key: "class_token_position", value: "nowhere"},

@@ -351,7 +351,6 @@ func TestRefuses(t *testing.T) {
 		"NaN in features":      func(j *learn.Job) { j.Data.Features.Data[5] = float32(math.NaN()) },
 		"a target below 0":     func(j *learn.Job) { j.Data.Targets.Data[5] = -1 },
 		"targets of fewer":     func(j *learn.Job) { j.Data.Targets = j.Data.Targets.Slice(0, 3) },
-		"a class twice":        func(j *learn.Job) { j.Prompt.ClassNames = []string{"a", "b", "a"} },
 		"a class without name": func(j *learn.Job) { j.Prompt.ClassNames = []string{"a", "b", ""} },
 		"no seeds":             func(j *learn.Job) { j.Settings.Seeds = nil },
 		"a seed twice":         func(j *learn.Job) { j.Settings.Seeds = []uint64{1, 1} },

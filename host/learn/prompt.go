@@ -13,6 +13,8 @@ type Prompt struct {
 	Model      string  // name
 	ModelHash  string  // of the model's folder
 	LogitScale float32 // the model's 1/tau
+	// ClassNames are what prompts say of the classes. Two may be the same: ImageNet
+	// has two classes that are called missile.
 	ClassNames []string
 	Length     int                // L, vectors of a context
 	Width      int                // W, of a vector
@@ -49,11 +51,8 @@ func (p Prompt) Validate() error {
 		}
 	}
 	check(len(p.ClassNames) > 0, "no class names")
-	seen := map[string]bool{}
 	for i, name := range p.ClassNames {
 		check(name != "", "class %d has no name", i)
-		check(!seen[name], "the class name %q is there twice", name)
-		seen[name] = true
 	}
 	check(p.Length >= 1 && p.Length <= 1<<16, "context_length is %d, want at least 1", p.Length)
 	check(p.Width >= 1 && p.Width <= 1<<20, "the context's width is %d, want at least 1", p.Width)

@@ -92,7 +92,17 @@ func (e *Error) Error() string {
 const maxFaults = 20
 
 // Faults collects what is wrong.
-type Faults struct{ found Error }
+type Faults struct {
+	found    Error
+	repeated map[string]*repetition // by message
+}
+
+// repetition is one thing that is wrong in many places.
+type repetition struct {
+	first string // place
+	times int
+	fault int // its index in found; -1: it is one of those not listed
+}
 
 // Add adds a fault.
 func (f *Faults) Add(where, format string, arguments ...any) {
@@ -101,6 +111,27 @@ func (f *Faults) Add(where, format string, arguments ...any) {
 		return
 	}
 	f.found.Faults = append(f.found.Faults, Fault{Where: where, Message: fmt.Sprintf(format, arguments...)})
+}
+
+// AddRepeated adds a fault that may be in many places: the first stands for all of
+// the same message.
+func (f *Faults) AddRepeated(where, format string, arguments ...any) {
+	message := fmt.Sprintf(format, arguments...)
+	if r := f.repeated[message]; r != nil {
+		if r.times++; r.fault >= 0 {
+			f.found.Faults[r.fault].Where = fmt.Sprintf("%s (and %d more)", r.first, r.times-1)
+		}
+		return
+	}
+	if f.repeated == nil {
+		f.repeated = map[string]*repetition{}
+	}
+	r := &repetition{first: where, times: 1, fault: len(f.found.Faults)}
+	if r.fault == maxFaults {
+		r.fault = -1
+	}
+	f.repeated[message] = r
+	f.Add(where, "%s", message)
 }
 
 // Len is how many faults there are.

@@ -2,6 +2,7 @@ package container_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -38,6 +39,24 @@ func TestFaultsAreBounded(t *testing.T) {
 	}
 	if lines := strings.Split(all.Error(), "\n"); len(lines) > 25 || lines[0] != "here: is wrong" || !strings.Contains(lines[len(lines)-1], "more") {
 		t.Errorf("%q", lines)
+	}
+}
+
+// What is wrong in many places is one fault, those beyond the bound too.
+func TestFaultsAreRepeated(t *testing.T) {
+	var faults container.Faults
+	for i := range 100 {
+		faults.AddRepeated(fmt.Sprint("row ", i), "class %d is out of range", i%30)
+	}
+	var all *container.Error
+	if !errors.As(faults.Err(), &all) || len(all.Faults)+all.More != 30 {
+		t.Fatalf("%v", faults.Err())
+	}
+	if got := all.Faults[9].Where; got != "row 9 (and 3 more)" {
+		t.Errorf("class 9 is out of range in %q", got)
+	}
+	if got := all.Faults[10].Where; got != "row 10 (and 2 more)" {
+		t.Errorf("class 10 is out of range in %q", got)
 	}
 }
 

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/upl-host/upl-host/graphs/preprocess"
 	"github.com/upl-host/upl-host/host/dataset"
@@ -27,8 +29,9 @@ type CheckOptions struct {
 // Model is one that class names must suit.
 type Model struct {
 	Name string
-	// Fits says why a class name is too much for its tokenizer; nil: it is not.
-	Fits func(className string) error
+	// Fits says why a class, by its place in the data set, is too much for the
+	// model's tokenizer; nil: it is not.
+	Fits func(class int) error
 }
 
 // Pictures is how many Check decodes.
@@ -57,8 +60,17 @@ func Check(ctx context.Context, d *dataset.Dataset, truth *dataset.Truth, option
 	parts := splits(d)
 	c := &check{data: d, truth: truth, options: options, parts: parts, all: union(d, parts)}
 	c.hashes, c.errs = make([][sha256.Size]byte, len(c.all)), make([]error, len(c.all))
+	var jpeg atomic.Int64
 	err := each(ctx, c.all, options.Workers, options.Progress, func(k, i int) {
-		c.hashes[k], c.errs[k] = decode(d.Pictures[i], options.Limits)
+		var data []byte
+		if data, c.errs[k] = read(d.Pictures[i]); c.errs[k] != nil {
+			return
+		}
+		if bytes.HasPrefix(data, []byte("\xff\xd8\xff")) {
+			jpeg.Add(1)
+		}
+		c.hashes[k] = sha256.Sum256(data)
+		_, c.errs[k] = preprocess.Decode(data, options.Limits)
 	})
 	if err != nil {
 		return nil, err
@@ -72,7 +84,7 @@ func Check(ctx context.Context, d *dataset.Dataset, truth *dataset.Truth, option
 	c.splits()
 	c.ignored()
 	slices.SortStableFunc(c.found, func(a, b Finding) int { return a.Severity.rank() - b.Severity.rank() })
-	return &Result{Pictures: len(c.all), Classes: len(d.Classes), Findings: slices.Concat([]Finding{}, c.found)}, nil
+	return &Result{Pictures: len(c.all), Classes: len(d.Classes), JPEG: int(jpeg.Load()), Findings: slices.Concat([]Finding{}, c.found)}, nil
 }
 
 func (s Severity) rank() int { return slices.Index([]Severity{Wrong, Doubtful, Known}, s) }
@@ -80,14 +92,13 @@ func (s Severity) rank() int { return slices.Index([]Severity{Wrong, Doubtful, K
 // errRead marks a picture that could not be read, decodable or not.
 var errRead = errors.New("cannot be read")
 
-// decode reads a picture as a run would, and hashes its bytes.
-func decode(p dataset.Picture, limits preprocess.Limits) (hash [sha256.Size]byte, err error) {
+// read reads a picture's bytes.
+func read(p dataset.Picture) ([]byte, error) {
 	data, err := p.Read()
 	if err != nil {
-		return hash, fmt.Errorf("%w: %w", errRead, reason(err))
+		return nil, fmt.Errorf("%w: %w", errRead, reason(err))
 	}
-	_, err = preprocess.Decode(data, limits)
-	return sha256.Sum256(data), err
+	return data, nil
 }
 
 // reason leaves out the path that stands before it anyway.
@@ -162,15 +173,15 @@ func (c *check) usable(picture int) bool {
 // names reports class names that models cannot take, or that say nothing to them.
 func (c *check) names() {
 	for _, model := range c.options.Models {
-		for _, class := range c.data.Classes {
-			if err := model.Fits(class.Name); err != nil {
+		for n, class := range c.data.Classes {
+			if err := model.Fits(n); err != nil {
 				c.add(Finding{Severity: Wrong, Kind: KindName, Where: fmt.Sprintf("class %q", class.Name), What: err.Error(), Do: "shorten the name, in a file that dataset.classes names"})
 			}
 		}
 	}
 	var codes []string
 	for _, class := range c.data.Classes {
-		if code.MatchString(class.Name) {
+		if code.MatchString(class.Spoken()) {
 			codes = append(codes, class.Name)
 		}
 	}

@@ -46,7 +46,7 @@ func (c *check) duplicate(group []int) Finding {
 		return Finding{
 			Severity: Wrong, Kind: KindLeak, Where: one, Others: others,
 			What: fmt.Sprintf("is in %s, and the same picture in %s, as %s%s", c.splitsOf(a), c.splitsOf(b), other, more(len(group)-2)),
-			Do:   "remove it from one of the splits: what is tested must be new to the model",
+			Do:   "remove it from one of the splits: what is measured must be new to the model",
 		}
 	}
 	return Finding{
@@ -62,25 +62,26 @@ func more(n int) string {
 	return fmt.Sprintf(" (and %d more)", n)
 }
 
-// apart finds two pictures of a group that are in no split together.
+// apart finds two pictures of a group that are in no split together: of several
+// pairs one with a test picture, the last of the splits, as the worst.
 func (c *check) apart(group []int) (a, b int, found bool) {
+	var seen []uint8         // the splits that pictures are in, as they come first
 	first := map[uint8]int{} // the first picture, by the splits that it is in
+	worst := uint8(0)
 	for _, i := range group {
 		m := c.membership(i)
 		if _, known := first[m]; known {
 			continue
 		}
-		for other, at := range first {
-			if m&other == 0 && (!found || at < a) {
-				a, b, found = at, i, true
+		for _, other := range seen {
+			if both := m | other; m&other == 0 && both > worst {
+				a, b, worst = first[other], i, both
 			}
 		}
-		if found {
-			return a, b, true
-		}
 		first[m] = i
+		seen = append(seen, m)
 	}
-	return 0, 0, false
+	return a, b, worst > 0
 }
 
 // membership has a bit for each split that a picture is in.

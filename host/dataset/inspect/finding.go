@@ -57,6 +57,7 @@ func (f Finding) String() string {
 type Result struct {
 	Pictures int       `json:"pictures"` // that were looked at
 	Classes  int       `json:"classes"`
+	JPEG     int       `json:"jpeg"`     // how many of the pictures are JPEG
 	Findings []Finding `json:"findings"` // the worst first
 }
 

@@ -80,14 +80,14 @@ func TestShow(t *testing.T) {
 			{Name: "unlabeled", Pictures: 3, Labelled: 3, Smallest: &inspect.Extreme{Class: "dog", Pictures: 1}, Largest: &inspect.Extreme{Class: "big cat", Pictures: 2}},
 			{Name: "test", Pictures: 2, Labelled: 2, Smallest: &inspect.Extreme{Class: "dog"}, Largest: &inspect.Extreme{Class: "big cat", Pictures: 2}, Empty: 1},
 		},
-		Classes: []inspect.Class{{Folder: "big_cat", Name: "big cat", Counts: []int{2, 2}}, {Folder: "dog", Name: "dog", Counts: []int{1, 0}}},
+		Classes: []inspect.Class{{Folder: "big_cat", Name: "big cat", Spoken: "big cat", Counts: []int{2, 2}}, {Folder: "dog", Name: "dog", Spoken: "dog", Counts: []int{1, 0}}},
 		Formats: []inspect.Format{{Name: "PNG", Pictures: 4}},
 		Sizes: &inspect.Sizes{
 			Shorter: inspect.Range{Min: 1, Median: 5, Max: 6}, Longer: inspect.Range{Min: 4, Median: 7, Max: 9},
 			Smallest: inspect.Sized{Picture: "test/big_cat/1.png", Width: 1, Height: 7}, Largest: inspect.Sized{Picture: "train/big_cat/2.png", Width: 6, Height: 9},
 		},
 		Sampled: 5, Unreadable: []string{"test/big_cat/bad.jpg"}, Templates: []string{"a photo of a {}.", "{}"},
-		Prompts: []string{"a photo of a big cat.", "a photo of a dog.", "big cat", "dog"},
+		Prompts: []string{"a photo of a big cat.", "big cat", "a photo of a dog.", "dog"},
 		Notes:   d.Notes,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -95,6 +95,13 @@ func TestShow(t *testing.T) {
 	}
 	if progress.Load() != 5 {
 		t.Errorf("progress came %d times", progress.Load())
+	}
+	own, err := inspect.Show(t.Context(), d, truth, inspect.ShowOptions{ClassPrompts: [][]string{{"a cat.", "a big cat."}, {"a dog."}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"a cat.", "a big cat.", "a dog."}, own.Prompts); diff != "" {
+		t.Error(diff)
 	}
 	some, err := inspect.Show(t.Context(), d, truth, inspect.ShowOptions{Sample: 2})
 	if err != nil {
@@ -152,7 +159,7 @@ func TestCheckSplits(t *testing.T) {
 		"test/dog/1.png": c, "test/dog/2.png": b, "test/cow/1.png": b, "test/cow/2.png": picture(t, 3, 3, grey(3)),
 	})
 	want := []string{
-		`error: test/cow/1.png: is in test, and the same picture in unlabeled, as train/dog/1.png (and 1 more): remove it from one of the splits: what is tested must be new to the model [leak]`,
+		`error: test/cow/1.png: is in test, and the same picture in unlabeled, as train/dog/1.png (and 1 more): remove it from one of the splits: what is measured must be new to the model [leak]`,
 		`warning: test/cow/1.png: is labelled "cow", and the same picture "dog", as test/dog/2.png: correct the label that is wrong [labels]`,
 		`warning: train/cat/1.png: is the same picture as train/cat/2.png: remove all but one: each counts as a picture of its own [duplicate]`,
 		`warning: class "cow": has no labelled picture in unlabeled: add pictures, or take it off the classes [empty-class]`,
@@ -171,6 +178,20 @@ func TestCheckSplits(t *testing.T) {
 	got := strings.Join(check(t, dataset.Config{Path: root}, inspect.CheckOptions{}), "\n")
 	if !strings.Contains(got, `error: class "test": all classes are called like splits: name the splits`) {
 		t.Errorf("found %s", got)
+	}
+}
+
+// Of a picture in all splits it is said that it is tested.
+func TestCheckNamesTheWorstLeak(t *testing.T) {
+	a := picture(t, 2, 2, grey(1))
+	root := tree(t, map[string]string{
+		"train/a/1.png": a, "val/a/1.png": a, "test/a/1.png": a,
+		"train/b/1.png": picture(t, 2, 2, grey(2)), "val/b/1.png": picture(t, 2, 2, grey(3)), "test/b/1.png": picture(t, 2, 2, grey(4)),
+	})
+	got := check(t, dataset.Config{Path: root, Unlabeled: "train", Validation: "val", Test: "test"}, inspect.CheckOptions{})
+	want := "error: test/a/1.png: is in test, and the same picture in validation, as val/a/1.png (and 1 more)"
+	if len(got) != 1 || !strings.HasPrefix(got[0], want) {
+		t.Errorf("found %q", got)
 	}
 }
 
@@ -224,8 +245,8 @@ func TestCheckTables(t *testing.T) {
 		"classes.txt": "n02123159\ndog\n42\n",
 	})
 	c := dataset.Config{Kind: dataset.KindCSV, Path: root, Unlabeled: "train.csv", Test: "test.csv", Classes: filepath.Join(root, "classes.txt"), SkipMissing: true}
-	long := inspect.Model{Name: "vit", Fits: func(name string) error {
-		if name == "dog" {
+	long := inspect.Model{Name: "vit", Fits: func(class int) error {
+		if class == 1 {
 			return errors.New("has 99 tokens")
 		}
 		return nil

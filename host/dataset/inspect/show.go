@@ -28,7 +28,7 @@ type Overview struct {
 	// Unreadable are pictures whose headers cannot be read.
 	Unreadable []string `json:"unreadable"`
 	Templates  []string `json:"templates"`
-	Prompts    []string `json:"prompts"` // the templates, filled for two classes
+	Prompts    []string `json:"prompts"` // of two classes; of many templates the first
 	Notes      []string `json:"notes"`
 }
 
@@ -54,6 +54,7 @@ type Extreme struct {
 type Class struct {
 	Folder string `json:"folder"`
 	Name   string `json:"name"`
+	Spoken string `json:"spoken"`   // what prompts say
 	Counts []int  `json:"pictures"` // labelled ones, by split
 }
 
@@ -97,7 +98,10 @@ type Sized struct {
 
 // ShowOptions of Show.
 type ShowOptions struct {
-	Templates []string
+	// Templates are filled with the classes' names, unless ClassPrompts are all that
+	// there are.
+	Templates    []string
+	ClassPrompts [][]string
 	// Sample is the most pictures whose headers are read; 0: 20,000.
 	Sample   int
 	Workers  int // 0: as many as there are processors
@@ -119,11 +123,11 @@ func Show(ctx context.Context, d *dataset.Dataset, truth *dataset.Truth, options
 	parts := splits(d)
 	all := union(d, parts)
 	o := &Overview{
-		Root: d.Root, Pictures: len(all), Templates: options.Templates, Unreadable: []string{},
+		Root: d.Root, Pictures: len(all), Templates: slices.Concat([]string{}, options.Templates), Unreadable: []string{},
 		Formats: []Format{}, Notes: slices.Concat([]string{}, d.Notes),
 	}
 	o.count(d, truth, parts)
-	o.fill(d)
+	o.fill(d, options)
 	sample := spread(all, options.Sampled(d))
 	o.Sampled = len(sample)
 	infos, errs := make([]preprocess.Info, len(sample)), make([]error, len(sample))
@@ -143,7 +147,7 @@ func Show(ctx context.Context, d *dataset.Dataset, truth *dataset.Truth, options
 // count counts the pictures of each split and class.
 func (o *Overview) count(d *dataset.Dataset, truth *dataset.Truth, parts []split) {
 	for _, class := range d.Classes {
-		o.Classes = append(o.Classes, Class{Folder: class.Folder, Name: class.Name, Counts: make([]int, len(parts))})
+		o.Classes = append(o.Classes, Class{Folder: class.Folder, Name: class.Name, Spoken: class.Spoken(), Counts: make([]int, len(parts))})
 	}
 	for k, s := range parts {
 		shown := Split{Name: s.name, Pictures: len(s.pictures)}
@@ -167,16 +171,18 @@ func (o *Overview) count(d *dataset.Dataset, truth *dataset.Truth, parts []split
 	}
 }
 
-// fill writes the templates out for the first and the last class.
-func (o *Overview) fill(d *dataset.Dataset) {
-	const most = 3 // of the templates: there may be 80
+// fill writes out the prompts of the first and the last class.
+func (o *Overview) fill(d *dataset.Dataset, options ShowOptions) {
+	const most = 3 // there may be 80 templates
 	o.Prompts = []string{}
-	if len(d.Classes) == 0 {
-		return
-	}
-	for _, template := range o.Templates[:min(most, len(o.Templates))] {
-		for _, class := range []dataset.Class{d.Classes[0], d.Classes[len(d.Classes)-1]} {
-			o.Prompts = append(o.Prompts, config.Fill(template, class.Name))
+	for _, c := range []int{0, len(d.Classes) - 1} {
+		if options.ClassPrompts != nil {
+			own := options.ClassPrompts[c]
+			o.Prompts = append(o.Prompts, own[:min(most, len(own))]...)
+			continue
+		}
+		for _, template := range o.Templates[:min(most, len(o.Templates))] {
+			o.Prompts = append(o.Prompts, config.Fill(template, d.Classes[c].Spoken()))
 		}
 	}
 }

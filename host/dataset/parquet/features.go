@@ -144,15 +144,10 @@ func choose(name string, candidates []string) (string, error) {
 
 // checkNames checks the names of the classes.
 func (found *features) checkNames() error {
-	first := map[string]int{}
 	for i, name := range found.names {
 		if strings.TrimSpace(name) == "" || !container.Printable(name) {
 			return fmt.Errorf("its metadata name class %d %q: want a name of one line", i, name)
 		}
-		if j, twice := first[name]; twice {
-			return fmt.Errorf("its metadata name both class %d and class %d %q: names must differ", j, i, name)
-		}
-		first[name] = i
 	}
 	return nil
 }

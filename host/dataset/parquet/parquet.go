@@ -5,6 +5,7 @@
 package parquet
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"runtime"
@@ -138,7 +139,7 @@ func (o *opening) addPictures(f file, t *table) {
 		if t.labels != nil {
 			p.Label, p.Class, err = o.label(t.labels[row])
 			if err != nil {
-				o.faults.Add(fmt.Sprintf("%s, row %d", f.path, row), "%v", err)
+				o.faults.AddRepeated(fmt.Sprintf("%s, row %d", f.path, row), "%v", err)
 				continue
 			}
 		}
@@ -163,7 +164,7 @@ func (o *opening) label(l label) (name string, class int, err error) {
 	}
 	switch {
 	case classes == 0:
-		return "", 0, fmt.Errorf("label %d is a number, and neither the file's metadata (a ClassLabel of datasets) nor dataset.classes names the classes: list them there, a name a line in the order of the numbers", l.number)
+		return "", 0, errors.New("the label is a number, and neither the file's metadata (a ClassLabel of datasets) nor dataset.classes names the classes: list them there, a name a line in the order of the numbers")
 	case l.number < 0 || l.number >= int64(classes):
 		return "", 0, fmt.Errorf("label %d is out of range: %s names %d classes, 0 to %d", l.number, source, classes, classes-1)
 	case len(o.set.Classes) == 0:

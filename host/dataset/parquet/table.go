@@ -1,6 +1,7 @@
 package parquet
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -36,7 +37,11 @@ type label struct {
 	name    string
 }
 
-const magic = "PAR1"
+// A file begins with magic, and ends with its footer's length and magic.
+const (
+	magic    = "PAR1"
+	tailSize = 8
+)
 
 // openTable reads a file's footer and labels.
 func openTable(path string, pages *pages) (_ *table, err error) {
@@ -72,7 +77,7 @@ func recoverDamage(err *error) {
 
 // checkMagic tells the usual mishaps of downloads apart.
 func checkMagic(f *container.File) error {
-	head, tail := make([]byte, min(f.Size, 64)), make([]byte, min(f.Size, int64(len(magic))))
+	head, tail := make([]byte, min(f.Size, 64)), make([]byte, min(f.Size, tailSize))
 	for _, part := range []struct {
 		bytes  []byte
 		offset int64
@@ -88,8 +93,10 @@ func checkMagic(f *container.File) error {
 		return errors.New("is a pointer of Git LFS, not the data: run `git lfs pull` in its folder")
 	case !strings.HasPrefix(string(head), magic):
 		return errors.New("is no Parquet file: it does not begin with " + magic)
-	case string(tail) != magic:
+	case !strings.HasSuffix(string(tail), magic):
 		return errors.New("is truncated: a Parquet file ends with " + magic + "; fetch it again")
+	case f.Size < int64(len(magic))+tailSize, int64(binary.LittleEndian.Uint32(tail)) > f.Size-int64(len(magic))-tailSize:
+		return errors.New("is damaged: its footer is said to be longer than the file; fetch it again")
 	}
 	return nil
 }

@@ -85,7 +85,6 @@ func (o *opening) lines(name string) []string {
 func (o *opening) readNames() {
 	names := o.lines(classNamesName)
 	file := filepath.Join(o.root, classNamesName)
-	first := map[string]int{}
 	for i, name := range names {
 		where := fmt.Sprintf("%s:%d", file, i+1)
 		switch {
@@ -93,10 +92,6 @@ func (o *opening) readNames() {
 			o.faults.Add(where, "is empty, and would be the name of class %d: write it", i)
 		case !container.Printable(name):
 			o.faults.Add(where, "is not UTF-8: %q", name)
-		case first[name] > 0:
-			o.faults.Add(where, "class name %q is that of line %d: names must differ", name, first[name])
-		default:
-			first[name] = i + 1
 		}
 	}
 	o.set.Classes = names
@@ -268,7 +263,7 @@ func (o *opening) addPicture(s split, file *container.File, from *sample) bool {
 	if from.class != nil {
 		p.Class, err = o.class(from.class.text)
 		if err != nil {
-			o.faults.Add(file.Path+"/"+from.class.name, "%v", err)
+			o.faults.AddRepeated(file.Path+"/"+from.class.name, "%v", err)
 			return true // it has a label, if a wrong one
 		}
 		if p.Class < len(o.set.Classes) {
@@ -291,7 +286,7 @@ func (o *opening) class(text string) (int, error) {
 	}
 	switch {
 	case classes == 0:
-		return 0, fmt.Errorf("is class %d, and nothing names the classes: put %s beside the splits, a name a line in the order of the numbers, or name such a file in dataset.classes", number, classNamesName)
+		return 0, fmt.Errorf("holds a class's number, and nothing names the classes: put %s beside the splits, a name a line in the order of the numbers, or name such a file in dataset.classes", classNamesName)
 	case number < 0 || number >= classes:
 		return 0, fmt.Errorf("class %d is out of range: %s has %d classes, 0 to %d", number, source, classes, classes-1)
 	}

@@ -177,7 +177,6 @@ func TestFaults(t *testing.T) {
 		"link":             {map[string]string{"train/0.tar": pack(t, "a.jpg", "->b.jpg")}, []string{"\"a.jpg\" is no regular file in the tar"}},
 		"name of lines":    {map[string]string{"train/0.tar": pack(t, "a\nb.jpg", "x")}, []string{"the name \"a\\nb.jpg\" is not UTF-8 text of one line"}},
 		"class name empty": {map[string]string{"classnames.txt": "cat\n\ndog", "train/0.tar": good}, []string{"classnames.txt:2: is empty, and would be the name of class 1"}},
-		"class name twice": {map[string]string{"classnames.txt": "cat\ndog\ncat", "train/0.tar": good}, []string{"classnames.txt:3: class name \"cat\" is that of line 1"}},
 		"no placeholder":   {map[string]string{"zeroshot_classification_templates.txt": "a {c}\na photo.", "train/0.tar": good}, []string{"templates.txt:2: \"a photo.\" has no place for the class name"}},
 		"several at once":  {map[string]string{"train/0.tar": good[:second], "train/1.tar": ""}, []string{"train/0.tar: is truncated", "train/1.tar: is empty"}},
 	} {
@@ -208,7 +207,7 @@ func TestFaults(t *testing.T) {
 func TestLabelsWithoutNames(t *testing.T) {
 	root := tree(t, map[string]string{"train/0.tar": pack(t, "a.jpg", "x", "a.cls", "3")})
 	for classes, want := range map[int]string{
-		0: "is class 3, and nothing names the classes: put classnames.txt beside the splits",
+		0: "a.cls: holds a class's number, and nothing names the classes: put classnames.txt beside the splits",
 		3: "class 3 is out of range: the list of classes has 3 classes, 0 to 2",
 		4: "",
 	} {
