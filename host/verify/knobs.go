@@ -134,13 +134,16 @@ func (k *knobs) ofPrompts(r row, c *config.Config) {
 	if !known {
 		return
 	}
+	const seven = "tip-adapter-7"
+	bySeven := r.dataset == "imagenet" && (r.method == "zero-shot" || strings.HasPrefix(r.method, "tip-adapter"))
 	given := c.Prompt.All()
+	switch {
+	case bySeven && c.Prompt.Templates.Set == seven:
 	// [CLS] and {} are the same place.
-	if len(given) > 0 && config.Fill(given[0], "X") != config.Fill(l.Template, "X") {
+	case len(given) > 0 && config.Fill(given[0], "X") != config.Fill(l.Template, "X"):
 		k.add("template: %q and %d more; CoOp's is %q", given[0], len(given)-1, l.Template)
-	}
-	if r.dataset == "imagenet" && len(given) < 2 && (r.method == "zero-shot" || strings.HasPrefix(r.method, "tip-adapter")) {
-		k.add("template: one; Tip-Adapter's figures of ImageNet are with seven (prompt.templates: tip-adapter-7)")
+	case bySeven:
+		k.add("template: one; Tip-Adapter's figures of ImageNet are by seven (prompt.templates: %s)", seven)
 	}
 }
 

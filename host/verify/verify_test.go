@@ -218,8 +218,11 @@ func TestKnobs(t *testing.T) {
 	if !strings.Contains(got, "published with clip") || !strings.Contains(got, "tip-adapter-7") || strings.Contains(got, "learn.") {
 		t.Errorf("zero-shot: %s", got)
 	}
-	if got := zero.with(t, manifest("clip", 100, "float32", 1000, 50_000), "dataset.kind=imagenet", "prompt.templates=tip-adapter-7"); !strings.HasPrefix(got, "template: \"itap of a {}.\" and 6 more") {
+	if got := zero.with(t, manifest("clip", 100, "float32", 1000, 50_000), "dataset.kind=imagenet", "prompt.templates=tip-adapter-7"); got != left {
 		t.Errorf("zero-shot by seven templates: %s", got)
+	}
+	if got := zero.with(t, manifest("clip", 100, "float32", 1000, 50_000), "dataset.kind=imagenet", "prompt.templates=openai-80"); !strings.HasPrefix(got, "template: \"") || !strings.Contains(got, "and 79 more; CoOp's is") {
+		t.Errorf("zero-shot by 80 templates: %s", got)
 	}
 }
 
