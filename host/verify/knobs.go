@@ -151,8 +151,10 @@ func (k *knobs) ofPrompts(r row, c *config.Config) {
 func (k *knobs) ofLearning(r row, c *config.Config) {
 	learn := c.Learn
 	prompt := []setting{
-		{"learn.batch_size", learn.BatchSize, 32}, {"learn.learning_rate", learn.LearningRate, 0.002},
-		{"learn.context_length", learn.ContextLength, 16}, {"learn.class_token_position", learn.ClassTokenPosition, "end"},
+		{"learn.batch_size", learn.BatchSize, 32},
+		{"learn.learning_rate", learn.LearningRate, 0.002},
+		{"learn.context_length", learn.ContextLength, 16},
+		{"learn.class_token_position", learn.ClassTokenPosition, "end"},
 		{"learn.class_specific", learn.ClassSpecific, false},
 	}
 	switch r.method {
