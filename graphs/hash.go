@@ -2,6 +2,7 @@ package graphs
 
 import (
 	"fmt"
+	"path/filepath"
 
 	"golang.org/x/mod/sumdb/dirhash"
 )
@@ -9,7 +10,12 @@ import (
 // Hash returns the SHA-256 of a model's folder: names and content of all its
 // files, written as Go's module hashes are ("h1:" and base64).
 func Hash(dir string) (string, error) {
-	sum, err := dirhash.HashDir(dir, "model", dirhash.Hash1)
+	// A link to the folder is followed, as everything else that opens it does.
+	real, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return "", fmt.Errorf("hashing the model %s: %w", dir, err)
+	}
+	sum, err := dirhash.HashDir(real, "model", dirhash.Hash1)
 	if err != nil {
 		return "", fmt.Errorf("hashing the model %s: %w", dir, err)
 	}

@@ -242,7 +242,11 @@ func (p *plan) readModels() (described []*backbone.Description, errs []error) {
 	described, errs = make([]*backbone.Description, len(models)), make([]error, len(models))
 	var readers sync.WaitGroup
 	for i, m := range models {
-		readers.Go(func() { described[i], errs[i] = p.shared.describe(m) })
+		readers.Go(func() {
+			if described[i], errs[i] = p.shared.describe(m); errs[i] == nil {
+				described[i], errs[i] = described[i].Resized(p.config.Dataset.Resize)
+			}
+		})
 	}
 	readers.Wait()
 	return described, errs

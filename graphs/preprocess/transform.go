@@ -93,6 +93,16 @@ func (t *Transform) Settings() string {
 		c.Size, c.ResizeMode, c.Interpolation, number(c.Mean), number(c.Std))
 }
 
+// ResizeModeOf is the resize mode that a Key names; empty where it names none.
+func ResizeModeOf(key string) string {
+	for _, word := range strings.Fields(key) {
+		if mode, found := strings.CutPrefix(word, "resize="); found {
+			return mode
+		}
+	}
+	return ""
+}
+
 // Pixels writes a picture as the model sees it: Size x Size x 3 values, red,
 // green and blue beside each other, normalised. dst has room for them.
 func (t *Transform) Pixels(p *Picture, dst []float32) {

@@ -46,6 +46,9 @@ func TestKey(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if mode := ResizeModeOf(transform.Key()); mode != c.ResizeMode {
+			t.Errorf("%s: the key names the resize mode %q, want %q", name, mode, c.ResizeMode)
+		}
 		if again, _ := New(c); again.Key() != transform.Key() {
 			t.Errorf("%s: the key is not steady", name)
 		}

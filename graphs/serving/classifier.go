@@ -25,7 +25,9 @@ type Classifier struct {
 	ClassFeatures array.Matrix
 	LogitScale    float32
 	ClassNames    []string // C, in the order of the rows
-	Origin        Origin
+	// ResizeMode is clip or squash; empty: the model's own.
+	ResizeMode string
+	Origin     Origin
 }
 
 // Origin says where a classifier comes from; it is written beside the graph.
@@ -64,6 +66,9 @@ func Write(ctx context.Context, modelDir, outDir string, c Classifier, overwrite
 	config, err := graphs.ReadConfig(modelDir)
 	if err != nil {
 		return err
+	}
+	if c.ResizeMode != "" {
+		config.ResizeMode = c.ResizeMode
 	}
 	if err := check(modelDir, config, c); err != nil {
 		return err

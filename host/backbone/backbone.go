@@ -54,17 +54,38 @@ func Describe(dir, name string) (*Description, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the tokenizer of %s: %w", dir, err)
 	}
-	transform, err := preprocess.New(preprocess.Config{
-		Size: c.ImageSize, ResizeMode: c.ResizeMode, Interpolation: c.Interpolation, Mean: c.Mean, Std: c.Std,
-	})
+	transform, err := transformOf(dir, c)
 	if err != nil {
-		return nil, fmt.Errorf("the preprocessing of %s: %w", dir, err)
+		return nil, err
 	}
 	if name == "" {
 		name = filepath.Base(dir)
 	}
 	_, learnable := signatures[graphs.SignaturePromptGradient]
 	return &Description{Name: name, Dir: dir, Config: c, Hash: hash, Tokenizer: words, Transform: transform, Learnable: learnable}, nil
+}
+
+func transformOf(dir string, c graphs.Config) (*preprocess.Transform, error) {
+	t, err := preprocess.New(preprocess.Config{
+		Size: c.ImageSize, ResizeMode: c.ResizeMode, Interpolation: c.Interpolation, Mean: c.Mean, Std: c.Std,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("the preprocessing of %s: %w", dir, err)
+	}
+	return t, nil
+}
+
+// Resized is the same model with another way to make pictures square, clip or
+// squash; empty stands for its own.
+func (d *Description) Resized(mode string) (*Description, error) {
+	if mode == "" || mode == d.Config.ResizeMode {
+		return d, nil
+	}
+	other := *d
+	other.Config.ResizeMode = mode
+	var err error
+	other.Transform, err = transformOf(d.Dir, other.Config)
+	return &other, err
 }
 
 // Templates returns the token ids of every class in every template: one Tokens

@@ -104,6 +104,10 @@ type Dataset struct {
 	// What to do about a file that cannot be read as a picture. Those skipped
 	// are counted, and listed in skipped.csv.
 	Corrupt string `yaml:"corrupt" default:"skip" enum:"skip,fail" example:"fail"`
+	// How pictures become the square that a model sees: `clip`, the shorter side to
+	// its size and the middle cut out, as OpenAI does; `squash`, both sides to its
+	// size, as the code of UPL and CoOp does.
+	Resize string `yaml:"resize" derived:"each model's own (resize_mode)" enum:"clip,squash" source:"CLIP; CoOp's Dassl" example:"squash"`
 	// The most pixels a picture may have; a larger one counts as corrupt,
 	// before memory is taken for it.
 	MaxPixels int64 `yaml:"max_pixels" default:"89478485" range:"[1,2147483647]" source:"Pillow's limit" example:"25000000"`

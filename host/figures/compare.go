@@ -103,22 +103,27 @@ func fileName(text string) string {
 }
 
 // averaged are the cells' means over the data sets, of those that are there for
-// each.
+// each. Of one that several matrices have on a data set, the first counts.
 func averaged(cells []cell, datasets []string) []cell {
 	type key struct {
 		model, method, strategy, seed string
 		k                             int
 	}
-	sums := map[key][]float64{}
+	values := map[key][]float64{}
+	seen := map[key]map[string]bool{}
 	var means []cell
 	for _, c := range cells {
-		if c.top1 == nil {
+		at := key{c.model, c.method, c.strategy, c.seed, c.k}
+		if c.top1 == nil || seen[at][c.dataset] {
 			continue
 		}
-		at := key{c.model, c.method, c.strategy, c.seed, c.k}
-		sums[at] = append(sums[at], *c.top1)
-		if len(sums[at]) == len(datasets) {
-			mean := stat.Mean(sums[at], nil)
+		if seen[at] == nil {
+			seen[at] = map[string]bool{}
+		}
+		seen[at][c.dataset] = true
+		values[at] = append(values[at], *c.top1)
+		if len(values[at]) == len(datasets) {
+			mean := stat.Mean(values[at], nil)
 			c.dataset, c.top1, c.folder = average, &mean, ""
 			means = append(means, c)
 		}

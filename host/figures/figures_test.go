@@ -154,6 +154,23 @@ func TestMatrix(t *testing.T) {
 	}
 }
 
+// Of two matrices the mean over the data sets takes each data set once, whichever
+// have it: the second repeats zero-shot on one of three.
+func TestMeanOfSeveralMatrices(t *testing.T) {
+	first, second, out := t.TempDir(), t.TempDir(), t.TempDir()
+	const columns = "dataset,model,method,strategy,k,seed,top1\n"
+	write(t, first, "cells.csv", columns+"a,rn,zero-shot,,,,0.1\nb,rn,zero-shot,,,,0.2\na,rn,upl,top-k,16,,0.3\nb,rn,upl,top-k,16,,0.4\n")
+	write(t, second, "cells.csv", columns+"b,rn,zero-shot,,,,0.9\nc,rn,zero-shot,,,,0.6\nc,rn,upl,top-k,16,,0.8\n")
+	_, err := figures.Write(t.Context(), []string{first, second}, figures.Options{Out: out, Only: []string{"accuracy-by-method"}})
+	must(t, err)
+	methods := table(t, filepath.Join(out, "accuracy-by-method.csv"))
+	for at, mean := range map[string]float64{"rn|zero-shot": 0.3, "rn|upl": 0.5} {
+		if got := number(t, methods[at]["mean"]); math.Abs(got-mean) > 1e-12 {
+			t.Errorf("%s: mean %v, want %v", at, got, mean)
+		}
+	}
+}
+
 // The same folder gives the same bytes.
 func TestSameBytes(t *testing.T) {
 	dir := matrix(t)

@@ -124,7 +124,7 @@ func newRow(at config.Coordinates, cells []*Cell) Row {
 
 // csvHeader are the columns of table.csv.
 var csvHeader = []string{
-	"dataset", "model", "method", "known_method", "strategy", "k", "runs", "failed", "top1_mean", "top1_deviation", "top1_low", "top1_high",
+	"dataset", "model", "method", "known_method", "strategy", "k", "runs", "failed", "waiting", "top1_mean", "top1_deviation", "top1_low", "top1_high",
 	"zero_shot_top1", "gain", "seeds_mean", "seeds_deviation", "pseudo_label_accuracy",
 }
 
@@ -133,7 +133,7 @@ func (t *Table) csv() [][]string {
 	rows := [][]string{csvHeader}
 	for _, r := range t.Rows {
 		rows = append(rows, []string{
-			r.Dataset, r.Model, r.Method, r.Known, r.Strategy, countText(r.K), strconv.Itoa(r.Done), strconv.Itoa(r.Failed),
+			r.Dataset, r.Model, r.Method, r.Known, r.Strategy, countText(r.K), strconv.Itoa(r.Done), strconv.Itoa(r.Failed), strconv.Itoa(r.Waiting),
 			finite(r.Top1.Mean), finite(r.Top1.Deviation), finite(r.Top1.Low), finite(r.Top1.High),
 			finite(r.ZeroShot), finite(r.Top1.Mean - r.ZeroShot), finite(r.OnePrompt.Mean), finite(r.OnePrompt.Deviation), finite(r.PseudoLabels),
 		})

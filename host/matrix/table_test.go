@@ -143,7 +143,7 @@ func TestTableWithoutLabels(t *testing.T) {
 		t.Errorf("the table is\n%s", text)
 	}
 	for _, row := range table.csv()[1:] {
-		for _, value := range row[8:] {
+		for _, value := range row[9:] {
 			if value != "" {
 				t.Errorf("figures without labels: %q", row)
 			}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/upl-host/upl-host/graphs/preprocess"
 	"github.com/upl-host/upl-host/graphs/serving"
 	"github.com/upl-host/upl-host/host"
 	"github.com/upl-host/upl-host/host/backbone"
@@ -52,6 +53,10 @@ func read(run, modelDir string) (*result, error) {
 	if model.Hash != learnt.ModelHash {
 		return nil, fmt.Errorf("%w: %s is %s, and the run learnt with %s: give that model with --model, or run again", host.ErrIntegrity, modelDir, model.Hash, learnt.ModelHash)
 	}
+	// The run may have made pictures square in another way than the model's own.
+	if model, err = model.Resized(preprocess.ResizeModeOf(learnt.Preprocessing)); err != nil {
+		return nil, err
+	}
 	return &result{Classifier: learnt, manifest: manifest, model: model}, nil
 }
 
@@ -70,7 +75,7 @@ func ExportClassifier(ctx context.Context, run, model, out string, overwrite boo
 			"`upl-host predict` uses classifiers of every kind", run, r.Method)}
 	}
 	return serving.Write(ctx, r.model.Dir, out, serving.Classifier{
-		ClassFeatures: classes.Matrix, LogitScale: r.LogitScale, ClassNames: r.ClassNames,
+		ClassFeatures: classes.Matrix, LogitScale: r.LogitScale, ClassNames: r.ClassNames, ResizeMode: r.model.Config.ResizeMode,
 		Origin: serving.Origin{
 			Run: r.manifest.Name, Model: r.Model, ModelHash: r.ModelHash,
 			Prompts: r.Prompts, Templates: r.Templates, Software: r.Software,

@@ -33,13 +33,15 @@ func TestExportClassifier(t *testing.T) {
 		classifier learn.Classifier
 		features   array.Matrix
 	}{"learnt": {c, c.Learned}, "zero-shot": {zeroShot, c.ZeroShot}} {
+		// The run made pictures square in another way than is the model's own.
+		c.classifier.Preprocessing = "preprocess/1 size=64 resize=squash"
 		folder := t.TempDir()
 		got, want := filepath.Join(folder, "got"), filepath.Join(folder, "want")
 		if err := predict.ExportClassifier(t.Context(), writeRun(t, model, c.classifier), "", got, false); err != nil {
 			t.Fatal(err)
 		}
 		err := serving.Write(t.Context(), model, want, serving.Classifier{
-			ClassFeatures: c.features, LogitScale: 28, ClassNames: []string{"cat", "dog"},
+			ClassFeatures: c.features, LogitScale: 28, ClassNames: []string{"cat", "dog"}, ResizeMode: graphs.ResizeSquash,
 			Origin: serving.Origin{
 				Run: "pets", Model: "vit", ModelHash: c.classifier.ModelHash, Prompts: c.classifier.Prompts,
 				Templates: []string{"a photo of a {}."}, Software: "1.0",

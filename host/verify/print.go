@@ -43,6 +43,9 @@ func (r *Report) Print(w io.Writer) error {
 			fmt.Fprintf(w, "  %s\n", knob)
 		}
 	}
+	if r.Failed > 0 {
+		fmt.Fprintf(w, "\nIn no figure: runs that failed, %d; cells.csv says why.\n", r.Failed)
+	}
 	if len(r.Unknown) > 0 {
 		fmt.Fprintf(w, "\nNo published figure is known of %d rows:\n", len(r.Unknown))
 		for _, name := range r.Unknown {

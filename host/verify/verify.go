@@ -92,17 +92,23 @@ type Report struct {
 	Lines []Line `json:"lines"`
 	// Unknown are rows of the table that nothing published is known of.
 	Unknown []string `json:"unknown,omitempty"`
+	// Failed is how many runs are in no figure, for they failed.
+	Failed int `json:"failed,omitempty"`
 }
 
 // row is one of table.csv.
 type row struct {
 	dataset, model, method, strategy string
-	k, runs                          int
-	mean, deviation                  float64 // in %
+	// variant is a method that no figure was published of: the user's own, one like a
+	// known one, or with another strategy than UPL's.
+	variant                  bool
+	k, runs, failed, waiting int
+	mean, deviation          float64 // in %
 }
 
 // Verify reads a matrix's folder, or its table.csv, and sets it beside what was
-// published. A table that shares no row with it is a *host.UsageError.
+// published. A table that shares no row with it, or has runs that are still to do, is
+// a *host.UsageError.
 func Verify(path string) (*Report, error) {
 	table := path
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
@@ -115,11 +121,21 @@ func Verify(path string) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	r := &Report{Table: table}
+	waiting, runs := 0, 0
+	for _, row := range rows {
+		r.Failed += row.failed
+		waiting += row.waiting
+		runs += row.runs + row.failed + row.waiting
+	}
+	if waiting > 0 {
+		return nil, &host.UsageError{Err: fmt.Errorf("%s is not finished: %d of its %d runs are still to do; the command that began it goes on with them", table, waiting, runs)}
+	}
+	rows = slices.DeleteFunc(rows, func(r row) bool { return math.IsNaN(r.mean) })
 	published, err := AllPublished()
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{Table: table}
 	folder := filepath.Dir(table)
 	for _, ours := range append(rows, means(rows)...) {
 		lines := beside(ours, published)
@@ -149,6 +165,9 @@ func Verify(path string) (*Report, error) {
 
 // beside sets a row beside each published figure of the same place.
 func beside(ours row, published []Published) []Line {
+	if ours.variant {
+		return nil
+	}
 	var lines []Line
 	verdict := Reported
 	for _, p := range published {
@@ -203,12 +222,13 @@ func sameK(p Published, k int) bool {
 func means(rows []row) []row {
 	type key struct {
 		model, method, strategy string
+		variant                 bool
 		k                       int
 	}
 	var order []key
 	groups := make(map[key]map[string]row)
 	for _, r := range rows {
-		k := key{r.model, r.method, r.strategy, r.k}
+		k := key{r.model, r.method, r.strategy, r.variant, r.k}
 		if groups[k] == nil {
 			groups[k] = make(map[string]row)
 			order = append(order, k)
@@ -225,7 +245,7 @@ func means(rows []row) []row {
 		}
 		if complete {
 			all = append(all, row{
-				dataset: meanOfAll, model: k.model, method: k.method, strategy: k.strategy, k: k.k,
+				dataset: meanOfAll, model: k.model, method: k.method, strategy: k.strategy, variant: k.variant, k: k.k,
 				mean: sum / float64(len(layout.Kinds())), deviation: math.NaN(),
 			})
 		}
@@ -233,45 +253,53 @@ func means(rows []row) []row {
 	return all
 }
 
-// readTable reads the rows of table.csv that have a figure and are made as published:
-// of several strategies, UPL's.
+// readTable reads the rows of table.csv. The mean of one without a figure is NaN.
 func readTable(path string) ([]row, error) {
-	records, err := evaluate.ReadColumns(path, "dataset", "model", "known_method", "method", "strategy", "k", "runs", "top1_mean", "top1_deviation")
+	records, err := evaluate.ReadColumns(path, "dataset", "model", "known_method", "method", "strategy", "k",
+		"runs", "failed", "waiting", "top1_mean", "top1_deviation")
 	if err != nil {
 		return nil, err
 	}
-	var rows []row
+	rows := make([]row, len(records))
 	for i, record := range records {
-		if record[7] == "" {
-			continue
-		}
-		r := row{dataset: record[0], model: record[1], method: record[2], strategy: record[4], deviation: math.NaN()}
-		if r.method != "" && r.method != record[3] || r.strategy != "" && r.strategy != "top-k" {
-			r.method = "" // a variant, which no figure was published of
-		}
-		var errs [4]error
-		if record[5] != "" {
-			r.k, errs[0] = strconv.Atoi(record[5])
-		}
-		r.runs, errs[1] = strconv.Atoi(record[6])
-		r.mean, errs[2] = strconv.ParseFloat(record[7], 64)
-		if record[8] != "" {
-			r.deviation, errs[3] = strconv.ParseFloat(record[8], 64)
-		}
-		if err := errors.Join(errs[:]...); err != nil {
+		if rows[i], err = parseRow(record); err != nil {
 			return nil, &evaluate.TableError{Path: path, Line: i + 2, Err: err}
 		}
-		r.mean, r.deviation = 100*r.mean, 100*r.deviation
-		if r.method == "" {
-			r.method = record[3] + " by " + record[4]
-		}
-		rows = append(rows, r)
 	}
 	return rows, nil
 }
 
+// parseRow reads a row.
+func parseRow(record []string) (row, error) {
+	r := row{dataset: record[0], model: record[1], method: record[3], strategy: record[4]}
+	r.variant = r.method != record[2] || r.strategy != "" && r.strategy != "top-k"
+	var errs []error
+	count := func(text string) int {
+		if text == "" {
+			return 0
+		}
+		n, err := strconv.Atoi(text)
+		errs = append(errs, err)
+		return n
+	}
+	percent := func(text string) float64 {
+		if text == "" {
+			return math.NaN()
+		}
+		v, err := strconv.ParseFloat(text, 64)
+		errs = append(errs, err)
+		return 100 * v
+	}
+	r.k, r.runs, r.failed, r.waiting = count(record[5]), count(record[6]), count(record[7]), count(record[8])
+	r.mean, r.deviation = percent(record[9]), percent(record[10])
+	return r, errors.Join(errs...)
+}
+
 func (r row) String() string {
 	text := strings.Join([]string{r.dataset, r.model, r.method}, ", ")
+	if r.strategy != "" {
+		text += " by " + r.strategy
+	}
 	if r.k > 0 {
 		text += fmt.Sprintf(", K = %d", r.k)
 	}
