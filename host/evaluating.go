@@ -42,7 +42,7 @@ func (x *examiner) labelName(picture int) string {
 // evaluate classifies the test pictures, zero-shot and with what was learnt, and
 // measures both where labels exist.
 func (x *examiner) evaluate(ctx context.Context) (_ []string, err error) {
-	classifier, err := learn.ReadClassifier(x.folder.Join(classifierName))
+	classifier, err := x.readClassifier(ctx, classifierName)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func (e *evaluation) metrics(ctx context.Context) (metrics evaluate.Metrics, err
 		Labels:   e.truth.Has(),
 		Pictures: evaluate.Pictures{Unlabeled: len(e.kept.unlabeled), Test: len(e.kept.test), Skipped: e.kept.skipped},
 	}
-	zeroShot, err := e.measure(ctx, e.classifier.ByFeatures(e.classifier.ZeroShot), func(p *evaluate.Prediction, class string, probability float32) {
+	zeroShot, err := e.measure(ctx, e.classifier.ByZeroShot(), func(p *evaluate.Prediction, class string, probability float32) {
 		p.ZeroShot, p.ZeroShotProbability = class, probability
 	})
 	if err != nil {
@@ -168,7 +168,7 @@ func (e *evaluation) firstHeads(n int) (head.Head, error) {
 func (e *evaluation) prompts() (heads []learn.SeedHead, first func(n int) (head.Head, error), err error) {
 	var features []array.Matrix
 	for _, seed := range e.config.Learn.Seeds {
-		a, err := array.ReadFile(e.folder.Join(seedFeaturesName(seed)))
+		a, err := array.ReadFile(e.folder.Join(e.seedTextsName(seed)))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -177,12 +177,13 @@ func (e *evaluation) prompts() (heads []learn.SeedHead, first func(n int) (head.
 			return nil, nil, err
 		}
 		features = append(features, classes)
-		heads = append(heads, learn.SeedHead{Seed: seed, Head: e.classifier.ByFeatures(classes)})
+		one, err := e.classifier.ByPrompts(features[len(features)-1:])
+		if err != nil {
+			return nil, nil, err
+		}
+		heads = append(heads, learn.SeedHead{Seed: seed, Head: one})
 	}
-	return heads, func(n int) (head.Head, error) {
-		mean, err := learn.Ensemble(features[:n])
-		return e.classifier.ByFeatures(mean), err
-	}, nil
+	return heads, func(n int) (head.Head, error) { return e.classifier.ByPrompts(features[:n]) }, nil
 }
 
 // rounds measures each round's pseudo labels and what was learned from them; the
@@ -196,7 +197,7 @@ func (e *evaluation) rounds(ctx context.Context, last evaluate.Metrics) ([]evalu
 			return append(rounds, round), nil
 		}
 		place := roundPlace(record.Round)
-		classifier, err := learn.ReadClassifier(e.folder.Join(place + classifierName))
+		classifier, err := e.readClassifier(ctx, place+classifierName)
 		if err != nil {
 			return nil, err
 		}
