@@ -89,3 +89,21 @@ func TestCheckSimilarity(t *testing.T) {
 		}
 	}
 }
+
+// What is known of several prompts are the means of their logits.
+func TestKnown(t *testing.T) {
+	c := &comparison{Mapped: &array.Mapped{Matrix: array.Matrix{Rows: 2, Cols: 6, Data: []float32{1, 2, 4, 8, 16, 32, 0, -1, -3, 5, 7, 9}}}}
+	for _, test := range []struct {
+		from, to int
+		want     []float32
+	}{
+		{0, 1, []float32{1, 2, 0, -1}},
+		{2, 3, []float32{16, 32, 7, 9}},
+		{0, 3, []float32{7, 14, 4.0 / 3, 13.0 / 3}},
+	} {
+		h, out := known{c, 2, test.from, test.to}, array.NewMatrix(2, 2)
+		if err := h.Logits(c.Matrix, out); err != nil || !slices.Equal(out.Data, test.want) || h.Classes() != 2 || h.Width() != 6 {
+			t.Errorf("prompts %d to %d: %v, want %v: %v", test.from, test.to, out.Data, test.want, err)
+		}
+	}
+}
