@@ -78,7 +78,8 @@ func (r *run) learnPrompts(ctx context.Context, l *lessons, classifier learn.Cla
 			outputs = append(outputs, l.place+filepath.ToSlash(path))
 		}
 	}
-	return classifier, outputs, classifier.Learn(features)
+	err = classifier.Learn(features)
+	return classifier, outputs, err
 }
 
 func seedFeaturesName(seed uint64) string {
