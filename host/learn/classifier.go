@@ -92,19 +92,7 @@ func (c Classifier) Write(path string) error {
 	if err != nil {
 		return fmt.Errorf("writing %s: templates: %w", path, err)
 	}
-	tensors := []safetensors.Tensor{safetensors.Float32(zeroShotTensor, []int{c.ZeroShot.Rows, c.ZeroShot.Cols}, c.ZeroShot.Data)}
-	version, learnedShape := formatVersion, []int{c.Learned.Rows, c.Learned.Cols}
-	if c.TextClasses != nil {
-		version, learnedShape = textsVersion, []int{c.Prompts, len(c.ClassNames), c.Learned.Cols}
-		of := make([]int32, len(c.TextClasses))
-		for i, class := range c.TextClasses {
-			of[i] = int32(class)
-		}
-		tensors = append(tensors, safetensors.Int32(zeroShotClassTensor, []int{len(of)}, of))
-	}
-	if c.Learned.Rows > 0 {
-		tensors = append(tensors, safetensors.Float32(learnedTensor, learnedShape, c.Learned.Data))
-	}
+	tensors, version := c.features()
 	metadata := map[string]string{
 		formatKey:       classifierFormat,
 		versionKey:      version,
@@ -134,6 +122,25 @@ func (c Classifier) Write(path string) error {
 	metadata[versionKey], metadata["inputs"] = headsVersion, c.Inputs
 	metadata["method"], metadata["deterministic"] = c.Method, strconv.FormatBool(c.Deterministic)
 	return safetensors.Write(path, tensors, metadata)
+}
+
+// features are the tensors of class features, or of those of texts, and the version of a
+// file of them.
+func (c Classifier) features() (tensors []safetensors.Tensor, version string) {
+	version, learned := formatVersion, []int{c.Learned.Rows, c.Learned.Cols}
+	tensors = append(tensors, safetensors.Float32(zeroShotTensor, []int{c.ZeroShot.Rows, c.ZeroShot.Cols}, c.ZeroShot.Data))
+	if c.TextClasses != nil {
+		version, learned = textsVersion, []int{c.Prompts, len(c.ClassNames), c.Learned.Cols}
+		classes := make([]int32, len(c.TextClasses))
+		for i, class := range c.TextClasses {
+			classes[i] = int32(class)
+		}
+		tensors = append(tensors, safetensors.Int32(zeroShotClassTensor, []int{len(classes)}, classes))
+	}
+	if c.Learned.Rows > 0 {
+		tensors = append(tensors, safetensors.Float32(learnedTensor, learned, c.Learned.Data))
+	}
+	return tensors, version
 }
 
 // headPrefix begins the names of a head's tensors.
