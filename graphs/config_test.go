@@ -3,6 +3,7 @@ package graphs_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -232,4 +233,35 @@ func TestCheckContract(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// Where a model compares them itself, texts may have features of another width than
+// pictures, whose width is still upl.json's.
+func TestCheckContractOfSimilarity(t *testing.T) {
+	config := validConfig()
+	wide := func(width int) map[string]graphs.Tensor {
+		return map[string]graphs.Tensor{"features": {Name: "x:0", Type: "float32", Shape: []int{-1, width}}}
+	}
+	check := func(pictures, texts, compared int) error {
+		signatures := signaturesOf(config)
+		for _, name := range []string{"encode_text", "encode_prompt"} {
+			signatures[name] = graphs.Signature{Inputs: signatures[name].Inputs, Outputs: wide(texts)}
+		}
+		signatures["encode_image"] = graphs.Signature{Inputs: signatures["encode_image"].Inputs, Outputs: wide(pictures)}
+		in := wide(compared)
+		in["class_features"] = wide(texts)["features"]
+		signatures["similarity"] = graphs.Signature{Inputs: in, Outputs: map[string]graphs.Tensor{"logits": wide(-1)["features"]}}
+		return graphs.CheckContract(config, signatures)
+	}
+	width := config.EmbeddingWidth
+	for _, compared := range []int{width, -1} {
+		if err := check(width, 3*width, compared); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, err := range []error{check(width+1, width, -1), check(width, width, width+1)} {
+		if !errors.Is(err, graphs.ErrContract) || !strings.Contains(err.Error(), fmt.Sprintf("shape [?, %d], upl.json and the contract say [?, %d]", width+1, width)) {
+			t.Errorf("a picture's width: %v", err)
+		}
+	}
 }

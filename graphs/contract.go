@@ -100,7 +100,7 @@ func promises(c Config, has func(string) bool) map[string]struct{ in, out map[st
 	size, width := c.ImageSize, c.EmbeddingWidth
 	textWidth := width
 	if has(SignatureSimilarity) {
-		width, textWidth = free, free // of all tokens' features, flattened: not the same of a picture and of a text
+		textWidth = free // of all tokens' features, flattened: not those of a picture
 	}
 	features := func(width int) promise { return promise{"float32", []int{free, width}} }
 	tokens := promise{"int32", []int{free, free}}
@@ -123,7 +123,7 @@ func promises(c Config, has func(string) bool) map[string]struct{ in, out map[st
 			},
 		},
 		SignatureSimilarity: {
-			tensors{"features": features(free), "class_features": features(free)},
+			tensors{"features": features(width), "class_features": features(free)},
 			tensors{"logits": {"float32", []int{free, free}}},
 		},
 	}

@@ -121,7 +121,7 @@ func (m *Model) EncodeImage(ctx context.Context, pixels []float32, n int) (array
 	if want := n * size * size * 3; n < 1 || len(pixels) != want {
 		return array.Matrix{}, fmt.Errorf("encoding pictures: %d values for %d pictures of %d x %d x 3, want %d", len(pixels), n, size, size, want)
 	}
-	return m.features(ctx, SignatureEncodeImage, n, map[string]tensor{
+	return m.features(ctx, SignatureEncodeImage, n, m.config.EmbeddingWidth, map[string]tensor{
 		"pixels": {shape: []int{n, size, size, 3}, floats: pixels},
 	})
 }
@@ -129,18 +129,19 @@ func (m *Model) EncodeImage(ctx context.Context, pixels []float32, n int) (array
 // EncodeImageBytes encodes picture files as they are, where the model has
 // encode_image_bytes. It returns [len(files), D] features of length 1.
 func (m *Model) EncodeImageBytes(ctx context.Context, files [][]byte) (array.Matrix, error) {
-	return m.features(ctx, SignatureEncodeImageBytes, len(files), map[string]tensor{
+	return m.features(ctx, SignatureEncodeImageBytes, len(files), m.config.EmbeddingWidth, map[string]tensor{
 		"bytes": {shape: []int{len(files)}, bytes: files},
 	})
 }
 
-// EncodeText encodes texts to [tokens.Rows, D] features of length 1.
+// EncodeText encodes texts to [tokens.Rows, D] features of length 1; with
+// `similarity` they may be of another width than pictures'.
 func (m *Model) EncodeText(ctx context.Context, tokens Tokens) (array.Matrix, error) {
 	ids, err := m.ids(SignatureEncodeText, tokens, 0)
 	if err != nil {
 		return array.Matrix{}, err
 	}
-	return m.features(ctx, SignatureEncodeText, tokens.Rows, map[string]tensor{"tokens": ids})
+	return m.features(ctx, SignatureEncodeText, tokens.Rows, m.textWidth(), map[string]tensor{"tokens": ids})
 }
 
 // EncodePrompt encodes prompts: a token of -k stands for row k-1 of vectors
@@ -151,7 +152,7 @@ func (m *Model) EncodePrompt(ctx context.Context, vectors array.Matrix, tokens T
 	if err != nil {
 		return array.Matrix{}, err
 	}
-	return m.features(ctx, SignatureEncodePrompt, tokens.Rows, feeds)
+	return m.features(ctx, SignatureEncodePrompt, tokens.Rows, m.textWidth(), feeds)
 }
 
 // PromptGradient returns the loss of eq. 4, mean_b -sum_c targets log
@@ -256,15 +257,20 @@ func (t Tokens) pad(length int) Tokens {
 	return padded
 }
 
+// textWidth is that of a text's features: free where the model compares them by
+// `similarity`.
+func (m *Model) textWidth() int {
+	if m.Has(SignatureSimilarity) {
+		return free
+	}
+	return m.config.EmbeddingWidth
+}
+
 // features runs a signature whose only output is one row of features per input row.
-func (m *Model) features(ctx context.Context, signature string, rows int, feeds map[string]tensor) (array.Matrix, error) {
+func (m *Model) features(ctx context.Context, signature string, rows, width int, feeds map[string]tensor) (array.Matrix, error) {
 	out, err := m.run(ctx, signature, feeds, "features")
 	if err != nil {
 		return array.Matrix{}, err
-	}
-	width := m.config.EmbeddingWidth
-	if m.Has(SignatureSimilarity) {
-		width = free
 	}
 	return m.matrix(signature, "features", out[0], rows, width)
 }

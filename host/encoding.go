@@ -137,7 +137,7 @@ func (r *run) encoders(union []int, limits preprocess.Limits) (models []encode.M
 		if err != nil {
 			return models, err
 		}
-		if cache.Len() == 0 {
+		if cache.Len() == 0 || d.HasSimilarity {
 			r.towers.begin(i) // while pictures are decoded
 		}
 		m := encode.Model{Name: d.Name, Tower: tower{r.towers, i}, Transform: d.Transform, Cache: cache}

@@ -42,7 +42,7 @@ func (x *examiner) labelName(picture int) string {
 // evaluate classifies the test pictures, zero-shot and with what was learnt, and
 // measures both where labels exist.
 func (x *examiner) evaluate(ctx context.Context) (_ []string, err error) {
-	classifier, err := learn.ReadClassifier(x.folder.Join(classifierName))
+	classifier, err := x.readClassifier(ctx, classifierName)
 	if err != nil {
 		return nil, err
 	}
@@ -55,6 +55,7 @@ func (x *examiner) evaluate(ctx context.Context) (_ []string, err error) {
 	defer task.End()
 
 	e := &evaluation{examiner: x, classifier: &classifier, features: features.Matrix, predictions: make([]evaluate.Prediction, len(x.kept.test))}
+	defer func() { err = errors.Join(err, e.compared.forget()) }()
 	metrics, err := e.metrics(ctx)
 	if err != nil {
 		return nil, err
@@ -76,6 +77,7 @@ type evaluation struct {
 	features    array.Matrix
 	predictions []evaluate.Prediction
 	confusions  []evaluate.Confusion
+	compared    *comparison // nil where nothing is compared but by inner products
 }
 
 // metrics are all that is measured.
@@ -84,7 +86,7 @@ func (e *evaluation) metrics(ctx context.Context) (metrics evaluate.Metrics, err
 		Labels:   e.truth.Has(),
 		Pictures: evaluate.Pictures{Unlabeled: len(e.kept.unlabeled), Test: len(e.kept.test), Skipped: e.kept.skipped},
 	}
-	zeroShot, err := e.measure(ctx, e.classifier.ByFeatures(e.classifier.ZeroShot), func(p *evaluate.Prediction, class string, probability float32) {
+	zeroShot, err := e.measure(ctx, e.classifier.ByZeroShot(), func(p *evaluate.Prediction, class string, probability float32) {
 		p.ZeroShot, p.ZeroShotProbability = class, probability
 	})
 	if err != nil {
@@ -111,7 +113,8 @@ func (e *evaluation) metrics(ctx context.Context) (metrics evaluate.Metrics, err
 // picture's prediction, and may be nil.
 func (e *evaluation) measure(ctx context.Context, h head.Head, note func(p *evaluate.Prediction, class string, probability float32)) (*evaluate.Classification, error) {
 	c := evaluate.NewClassification(e.classNames, evaluate.CalibrationBins)
-	err := label.Blocks(ctx, e.features, e.rows(0, e.kept.test), h, func(first int, probabilities array.Matrix) error {
+	features, rows := e.shown(h)
+	err := label.Blocks(ctx, features, rows, h, func(first int, probabilities array.Matrix) error {
 		for k := range probabilities.Rows {
 			row, picture := probabilities.Row(k), e.kept.test[first+k]
 			if err := c.Add(row, e.truth.Label(picture)); err != nil {
@@ -132,19 +135,25 @@ func (e *evaluation) measure(ctx context.Context, h head.Head, note func(p *eval
 // learned measures what the seeds learnt: their ensemble, each alone, and the ensembles
 // of the first of them.
 func (e *evaluation) learned(ctx context.Context) (*evaluate.Learned, error) {
-	all, err := e.measure(ctx, e.classifier.Best(), func(p *evaluate.Prediction, class string, probability float32) {
+	best, heads, first := e.classifier.Best(), e.classifier.Heads, e.firstHeads
+	var err error
+	if len(heads) == 0 {
+		if heads, first, err = e.prompts(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if e.compared != nil {
+		if best, err = first(len(heads)); err != nil {
+			return nil, err
+		}
+	}
+	all, err := e.measure(ctx, best, func(p *evaluate.Prediction, class string, probability float32) {
 		p.Learned, p.LearnedProbability = class, probability
 	})
 	if err != nil {
 		return nil, err
 	}
 	e.confusions = append(e.confusions, all.Confusions("learned")...)
-	heads, first := e.classifier.Heads, e.firstHeads
-	if len(heads) == 0 {
-		if heads, first, err = e.prompts(); err != nil {
-			return nil, err
-		}
-	}
 	var seeds []evaluate.Seed
 	for _, h := range heads {
 		one, err := e.measure(ctx, h.Head, nil)
@@ -165,10 +174,10 @@ func (e *evaluation) firstHeads(n int) (head.Head, error) {
 }
 
 // prompts are the class features of each seed's prompt, and the ensemble of the first n.
-func (e *evaluation) prompts() (heads []learn.SeedHead, first func(n int) (head.Head, error), err error) {
+func (e *evaluation) prompts(ctx context.Context) (heads []learn.SeedHead, first func(n int) (head.Head, error), err error) {
 	var features []array.Matrix
 	for _, seed := range e.config.Learn.Seeds {
-		a, err := array.ReadFile(e.folder.Join(seedFeaturesName(seed)))
+		a, err := array.ReadFile(e.folder.Join(e.seedTextsName(seed)))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -177,12 +186,16 @@ func (e *evaluation) prompts() (heads []learn.SeedHead, first func(n int) (head.
 			return nil, nil, err
 		}
 		features = append(features, classes)
-		heads = append(heads, learn.SeedHead{Seed: seed, Head: e.classifier.ByFeatures(classes)})
+		one, err := e.classifier.ByPrompts(features[len(features)-1:])
+		if err != nil {
+			return nil, nil, err
+		}
+		heads = append(heads, learn.SeedHead{Seed: seed, Head: one})
 	}
-	return heads, func(n int) (head.Head, error) {
-		mean, err := learn.Ensemble(features[:n])
-		return e.classifier.ByFeatures(mean), err
-	}, nil
+	if e.classifier.TextClasses != nil {
+		return e.compareOnce(ctx, heads)
+	}
+	return heads, func(n int) (head.Head, error) { return e.classifier.ByPrompts(features[:n]) }, nil
 }
 
 // rounds measures each round's pseudo labels and what was learned from them; the
@@ -196,7 +209,7 @@ func (e *evaluation) rounds(ctx context.Context, last evaluate.Metrics) ([]evalu
 			return append(rounds, round), nil
 		}
 		place := roundPlace(record.Round)
-		classifier, err := learn.ReadClassifier(e.folder.Join(place + classifierName))
+		classifier, err := e.readClassifier(ctx, place+classifierName)
 		if err != nil {
 			return nil, err
 		}

@@ -9,7 +9,6 @@ import (
 	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/host/folder"
 	"github.com/upl-host/upl-host/host/label"
-	"github.com/upl-host/upl-host/host/learn/head"
 	"github.com/upl-host/upl-host/plugins"
 )
 
@@ -27,10 +26,8 @@ func textFeaturesName(model string) string  { return textFeaturesDir + "/" + mod
 // classify writes each model's class features, and its probabilities of the
 // unlabeled pictures (eq. 1, 2).
 func (r *run) classify(ctx context.Context) ([]string, error) {
-	for _, name := range []string{textFeaturesDir, probabilitiesDir} {
-		if err := os.MkdirAll(r.folder.Join(name), 0o755); err != nil {
-			return nil, fmt.Errorf("making the run's folders: %w", err)
-		}
+	if err := os.MkdirAll(r.folder.Join(probabilitiesDir), 0o755); err != nil {
+		return nil, fmt.Errorf("making the run's folders: %w", err)
 	}
 	task := r.options.Display.Start("classify", len(r.models), "models")
 	defer task.End()
@@ -52,8 +49,8 @@ func (r *run) classifyWith(ctx context.Context, i int) (_ []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	text, out := textFeaturesName(m.Name), probabilitiesName(m.Name)
-	if err := array.WriteFile(r.folder.Join(text), classes.Array()); err != nil {
+	text, out := r.textsName(i), probabilitiesName(m.Name)
+	if err := r.writeTexts(text, classes); err != nil {
 		return nil, err
 	}
 	features, err := r.features(i)
@@ -61,7 +58,7 @@ func (r *run) classifyWith(ctx context.Context, i int) (_ []string, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, features.Close()) }()
-	zeroShot := head.ClassFeatures{Matrix: classes, Scale: float64(m.Config.LogitScale)}
+	zeroShot := r.classifierOf(ctx, i, classes).ByZeroShot()
 	if err := label.Classify(ctx, r.folder.Join(out), features.Matrix, r.rows(i, r.kept.unlabeled), zeroShot); err != nil {
 		return nil, err
 	}

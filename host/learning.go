@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/graphs/tokenizer"
@@ -27,11 +26,7 @@ func (r *run) learnAt(ctx context.Context, place string, seeds []uint64) ([]stri
 	if err != nil {
 		return nil, err
 	}
-	m := r.models[0]
-	classifier := learn.Classifier{
-		ZeroShot: zeroShot, ClassNames: r.classNames, Templates: slices.Concat([]string{}, r.prompting.templates), LogitScale: m.Config.LogitScale,
-		Model: m.Name, ModelHash: m.Hash, Preprocessing: m.Transform.Key(), Software: r.options.Version,
-	}
+	classifier := r.classifierOf(ctx, 0, zeroShot)
 	path := r.folder.Join(place + classifierName)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, fmt.Errorf("making the run's folders: %w", err)
@@ -58,7 +53,7 @@ func (r *run) learnAt(ctx context.Context, place string, seeds []uint64) ([]stri
 	return outputs, classifier.Write(path)
 }
 
-// learnPrompts trains a context for every seed, and folds all of them into one matrix.
+// learnPrompts trains a context for every seed, and makes one classifier of them.
 func (r *run) learnPrompts(ctx context.Context, l *lessons, classifier learn.Classifier) (learn.Classifier, []string, error) {
 	prompts, err := r.classPrompts(ctx)
 	if err != nil {
@@ -68,17 +63,14 @@ func (r *run) learnPrompts(ctx context.Context, l *lessons, classifier learn.Cla
 	if err != nil {
 		return classifier, nil, err
 	}
-	if err := os.MkdirAll(r.folder.Join(l.place+textFeaturesDir), 0o755); err != nil {
-		return classifier, nil, fmt.Errorf("making the run's folders: %w", err)
-	}
 	var outputs []string
 	features := make([]array.Matrix, len(contexts))
 	for i, c := range contexts {
 		if features[i], err = prompts.Features(ctx, c.Vectors); err != nil {
 			return classifier, nil, err
 		}
-		name := l.place + seedFeaturesName(c.Seed)
-		if err := array.WriteFile(r.folder.Join(name), features[i].Array()); err != nil {
+		name := l.place + r.seedTextsName(c.Seed)
+		if err := r.writeTexts(name, features[i]); err != nil {
 			return classifier, nil, err
 		}
 		outputs = append(outputs, name)
@@ -86,8 +78,7 @@ func (r *run) learnPrompts(ctx context.Context, l *lessons, classifier learn.Cla
 			outputs = append(outputs, l.place+filepath.ToSlash(path))
 		}
 	}
-	classifier.Prompts = len(contexts)
-	classifier.Learned, err = learn.Ensemble(features)
+	err = classifier.Learn(features)
 	return classifier, outputs, err
 }
 
@@ -96,7 +87,7 @@ func seedFeaturesName(seed uint64) string {
 }
 
 func (r *run) zeroShot() (array.Matrix, error) {
-	a, err := array.ReadFile(r.folder.Join(textFeaturesName(r.models[0].Name)))
+	a, err := array.ReadFile(r.folder.Join(r.textsName(0)))
 	if err != nil {
 		return array.Matrix{}, err
 	}

@@ -70,6 +70,9 @@ func prepare(ctx context.Context, c *config.Config, options Options) (*plan, *da
 	if p.selection, err = label.OpenPolicy(ctx, p.catalogue, c.Label.Selection, sdk.KindSelection); err != nil {
 		return nil, nil, policyError("label.selection", err)
 	}
+	if err := p.checkSimilarity(); err != nil {
+		return nil, nil, err
+	}
 	return p, truth, nil
 }
 

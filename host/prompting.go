@@ -47,16 +47,44 @@ func (p *plan) openPrompting() (err error) {
 
 // check tries the prompts on a model's tokenizer.
 func (p *prompting) check(d *backbone.Description) error {
-	if p.ofClasses != nil {
-		_, err := d.ClassPrompts(p.ofClasses, p.spoken)
-		return err
-	}
-	_, err := d.Templates(p.templates, p.spoken)
+	_, err := p.tokens(d)
 	return err
 }
 
-// features are a model's zero-shot class features; encode gives those of some texts.
+// tokens are the prompts, in lists of as many as one encoding takes.
+func (p *prompting) tokens(d *backbone.Description) ([]graphs.Tokens, error) {
+	if p.ofClasses != nil {
+		return d.ClassPrompts(p.ofClasses, p.spoken)
+	}
+	return d.Templates(p.templates, p.spoken)
+}
+
+// of are the classes of the prompts, list by list.
+func (p *prompting) of() []int {
+	var of []int
+	for n := 0; ; n++ {
+		before := len(of)
+		for class := range p.spoken {
+			if n < len(p.templates) || p.ofClasses != nil && n < len(p.ofClasses[class]) {
+				of = append(of, class)
+			}
+		}
+		if len(of) == before {
+			return of
+		}
+	}
+}
+
+// features are a model's zero-shot class features, or, where it compares texts itself,
+// those of each prompt; encode gives those of some texts.
 func (p *prompting) features(d *backbone.Description, encode func(graphs.Tokens) (array.Matrix, error)) (array.Matrix, error) {
+	if d.HasSimilarity {
+		tokens, err := p.tokens(d)
+		if err != nil {
+			return array.Matrix{}, err
+		}
+		return d.EachText(tokens, encode)
+	}
 	if p.ofClasses != nil {
 		return d.ClassPromptFeatures(p.ofClasses, p.spoken, encode)
 	}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/host/label"
-	"github.com/upl-host/upl-host/host/learn"
 	"github.com/upl-host/upl-host/plugins"
 )
 
@@ -161,7 +160,7 @@ func (l *labelRounds) roundSeeds() []uint64 {
 
 // predict writes what the round at hand chooses from, by what the one before learned.
 func (l *labelRounds) predict(ctx context.Context, classifier string) (err error) {
-	learned, err := learn.ReadClassifier(l.folder.Join(classifier))
+	learned, err := l.readClassifier(ctx, classifier)
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,8 @@ import (
 	"github.com/upl-host/upl-host/host/encode"
 )
 
-// classFeatures are a model's zero-shot class features. What no run before had to
+// classFeatures are a model's zero-shot class features, or those of each prompt: see
+// prompting. What no run before had to
 // encode, with this model and these classes, opens the model.
 func (r *run) classFeatures(ctx context.Context, i int) (array.Matrix, error) {
 	m := r.models[i]
@@ -22,10 +23,13 @@ func (r *run) classFeatures(ctx context.Context, i int) (array.Matrix, error) {
 	if err != nil {
 		return array.Matrix{}, err
 	}
-	encoded, cached := 0, 0
+	encoded, cached, width := 0, 0, m.Config.EmbeddingWidth
+	if m.HasSimilarity {
+		width = 0 // of its texts is known when there are some
+	}
 	features, err := r.prompting.features(m, func(tokens graphs.Tokens) (array.Matrix, error) {
 		key := textsKey(m.Hash, device, tokens)
-		if features, there := cache.Get(key, tokens.Rows, m.Config.EmbeddingWidth); there {
+		if features, there := cache.Get(key, tokens.Rows, width); there {
 			cached++
 			return features, nil
 		}

@@ -76,7 +76,7 @@ func Check(ctx context.Context, dir string, options Options) (_ Report, err erro
 	r.Config, r.Hash, r.Device = model.Config(), model.Hash(), model.Device()
 	r.Items = append(r.Items, Item{Name: "contract", What: "signatures and upl.json agree", OK: true})
 	steps := []func(context.Context, *examination) error{
-		checkImages, checkTexts, checkPrompts, checkGradient,
+		checkImages, checkTexts, checkSimilarity, checkPrompts, checkGradient,
 	}
 	e, err := newExamination(model, &r, options)
 	if err != nil {

@@ -114,7 +114,7 @@ func TestPythonsCommandReadsOurModels(t *testing.T) {
 // encoders that are causal and such that look both ways, token-wise similarity.
 func TestOursRunsPythonsModels(t *testing.T) {
 	t.Parallel()
-	for kind, findings := range map[string]int{"align": 11, "florence": 11, "filip": 11, "causal": 12} {
+	for kind, findings := range map[string]int{"align": 11, "florence": 11, "filip": 12, "causal": 12} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			dir := filepath.Join(t.TempDir(), "model")

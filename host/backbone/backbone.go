@@ -24,6 +24,9 @@ type Description struct {
 	Transform *preprocess.Transform
 	// Learnable says that the model has prompt_gradient.
 	Learnable bool
+	// HasSimilarity says that the model compares pictures and texts itself: class features
+	// are then those of single texts, of a width of their own, and no inner products.
+	HasSimilarity bool
 }
 
 // Describe reads a model's folder; an empty name means the folder's.
@@ -38,9 +41,6 @@ func Describe(dir, name string) (*Description, error) {
 	}
 	if err := graphs.CheckContract(c, signatures); err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, err)
-	}
-	if _, ok := signatures[graphs.SignatureSimilarity]; ok {
-		return nil, fmt.Errorf("%s: %w: it compares pictures and texts by a signature `similarity` of its own, which this version of upl-host does not run", dir, graphs.ErrContract)
 	}
 	hash, err := graphs.Hash(dir)
 	if err != nil {
@@ -62,7 +62,10 @@ func Describe(dir, name string) (*Description, error) {
 		name = filepath.Base(dir)
 	}
 	_, learnable := signatures[graphs.SignaturePromptGradient]
-	return &Description{Name: name, Dir: dir, Config: c, Hash: hash, Tokenizer: words, Transform: transform, Learnable: learnable}, nil
+	_, similarity := signatures[graphs.SignatureSimilarity]
+	return &Description{
+		Name: name, Dir: dir, Config: c, Hash: hash, Tokenizer: words, Transform: transform, Learnable: learnable, HasSimilarity: similarity,
+	}, nil
 }
 
 func transformOf(dir string, c graphs.Config) (*preprocess.Transform, error) {

@@ -90,3 +90,22 @@ func (d *Description) ClassPromptFeatures(prompts [][]string, classNames []strin
 	}
 	return label.MeanOfPrompts(ofClasses, width), nil
 }
+
+// EachText returns the features of every text of some lists, in their order, a row a
+// text: those that a model with `similarity` compares with pictures. features gives
+// those of one list.
+func (d *Description) EachText(lists []graphs.Tokens, features func(graphs.Tokens) (array.Matrix, error)) (array.Matrix, error) {
+	var all array.Matrix
+	for n, tokens := range lists {
+		list, err := features(tokens)
+		if err != nil {
+			return array.Matrix{}, fmt.Errorf("encoding texts with model %s, list %d: %w", d.Name, n+1, err)
+		}
+		if n > 0 && list.Cols != all.Cols {
+			return array.Matrix{}, fmt.Errorf("model %s: %w: texts of %d tokens have %d features, texts of %d have %d: the width may not depend on the padding",
+				d.Name, graphs.ErrContract, lists[0].Length, all.Cols, tokens.Length, list.Cols)
+		}
+		all.Rows, all.Cols, all.Data = all.Rows+list.Rows, list.Cols, append(all.Data, list.Data...)
+	}
+	return all, nil
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,7 +40,7 @@ func OpenTexts(folder string, log *slog.Logger) (*Texts, error) {
 }
 
 // Get returns the features [rows, width] that are kept under a key, a word of
-// letters and digits. What is not what its name says is removed with a warning:
+// letters and digits; of any width where width is 0. What is not what its name says is removed with a warning:
 // it is as if it were not there.
 func (t *Texts) Get(key string, rows, width int) (_ array.Matrix, there bool) {
 	// An error is an empty list: what is not found is encoded.
@@ -57,7 +58,11 @@ func (t *Texts) Get(key string, rows, width int) (_ array.Matrix, there bool) {
 }
 
 func readTexts(path string, rows, width int) (array.Matrix, error) {
-	a, err := array.ReadFileAtMost(path, rows*width)
+	most := rows * width
+	if width == 0 {
+		most = math.MaxInt
+	}
+	a, err := array.ReadFileAtMost(path, most)
 	if err != nil {
 		return array.Matrix{}, err
 	}
@@ -65,7 +70,7 @@ func readTexts(path string, rows, width int) (array.Matrix, error) {
 	if err != nil {
 		return array.Matrix{}, err
 	}
-	if features.Rows != rows || features.Cols != width {
+	if features.Rows != rows || width != 0 && features.Cols != width {
 		return array.Matrix{}, fmt.Errorf("%d x %d values, not %d x %d", features.Rows, features.Cols, rows, width)
 	}
 	if want := shardName(features.Data); !strings.HasSuffix(path, "-"+want) {

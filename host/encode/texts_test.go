@@ -58,6 +58,9 @@ func TestTextsAreKept(t *testing.T) {
 		if diff := cmp.Diff(features, got); !there || diff != "" {
 			t.Errorf("%s: there %v %s", key, there, diff)
 		}
+		if got, there = again.Get(key, 3, 0); !there || !cmp.Equal(features, got) {
+			t.Errorf("%s, whatever its width: there %v", key, there)
+		}
 	}
 }
 

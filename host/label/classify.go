@@ -9,17 +9,25 @@ import (
 	"github.com/upl-host/upl-host/host/learn/head"
 )
 
-// rowsAtOnce bounds what is held of an N x C matrix.
-const rowsAtOnce = 1024
+const (
+	// rowsAtOnce bounds what is held of an N x C matrix.
+	rowsAtOnce = 1024
+	// valuesAtOnce bounds what is held of features: those of all of a picture's tokens
+	// are wide.
+	valuesAtOnce = 1 << 23
+)
 
 // Probabilities fills out [B, C] with the softmax of what a head makes of features
 // [B, D] (METHOD.md section 1, eq. 1 and 2). Sums are float64, so that rows sum to 1
 // within float32's rounding.
-func Probabilities(h head.Head, features, out array.Matrix) {
-	h.Logits(features, out)
+func Probabilities(h head.Head, features, out array.Matrix) error {
+	if err := h.Logits(features, out); err != nil {
+		return err
+	}
 	for i := range out.Rows {
 		Softmax(out.Row(i))
 	}
+	return nil
 }
 
 // Softmax replaces logits by probabilities.
@@ -46,18 +54,20 @@ func Blocks(ctx context.Context, features array.Matrix, rows []int, h head.Head,
 	if features.Cols != h.Width() {
 		return fmt.Errorf("classifying: pictures have %d features and classes %d", features.Cols, h.Width())
 	}
-	gathered := array.NewMatrix(min(rowsAtOnce, len(rows)), features.Cols)
-	probabilities := array.NewMatrix(gathered.Rows, h.Classes())
-	for first := 0; first < len(rows); first += rowsAtOnce {
+	most := min(rowsAtOnce, max(1, valuesAtOnce/max(1, features.Cols)), len(rows))
+	gathered, probabilities := array.NewMatrix(most, features.Cols), array.NewMatrix(most, h.Classes())
+	for first := 0; first < len(rows); first += most {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		n := min(rowsAtOnce, len(rows)-first)
+		n := min(most, len(rows)-first)
 		for i, row := range rows[first : first+n] {
 			copy(gathered.Row(i), features.Row(row))
 		}
 		out := probabilities.Slice(0, n)
-		Probabilities(h, gathered.Slice(0, n), out)
+		if err := Probabilities(h, gathered.Slice(0, n), out); err != nil {
+			return err
+		}
 		if err := do(first, out); err != nil {
 			return err
 		}

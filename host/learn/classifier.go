@@ -10,30 +10,6 @@ import (
 	"github.com/upl-host/upl-host/host/learn/head"
 )
 
-// Ensemble folds N prompts into one matrix: the mean of their class features
-// [C, D], each L2-normalised, not normalised again, so that inner products with
-// it are the mean of the prompts' (the ensemble of METHOD, section 3).
-func Ensemble(features []array.Matrix) (array.Matrix, error) {
-	if len(features) == 0 {
-		return array.Matrix{}, errors.New("an ensemble of no prompt")
-	}
-	rows, cols := features[0].Rows, features[0].Cols
-	sums := make([]float64, rows*cols)
-	for i, f := range features {
-		if f.Rows != rows || f.Cols != cols {
-			return array.Matrix{}, fmt.Errorf("prompt %d has features of %d x %d, the first %d x %d", i+1, f.Rows, f.Cols, rows, cols)
-		}
-		for k, v := range f.Data {
-			sums[k] += float64(v)
-		}
-	}
-	mean := array.NewMatrix(rows, cols)
-	for k, sum := range sums {
-		mean.Data[k] = float32(sum / float64(len(features)))
-	}
-	return mean, nil
-}
-
 // Classifier is what a run ends with: class features whose inner products with
 // a picture's, times LogitScale, are its logits, or heads of other kinds.
 // docs/contexts.md describes its file.
@@ -43,6 +19,11 @@ type Classifier struct {
 	// ZeroShot [C, D] are the features of the templates.
 	ZeroShot array.Matrix
 	Prompts  int // N, which Learned is the mean of
+	// TextClasses is there where the model compares pictures and texts itself, by
+	// Similarity, which is in no file: whoever reads one sets it. ZeroShot then has a row a
+	// text, of the class that TextClasses says, and Learned those of all prompts, [N C, ·].
+	TextClasses []int
+	Similarity  head.Similarity
 	// Heads are what the seeds learnt where it is no class features; the mean of their
 	// logits classifies.
 	Heads      []SeedHead
@@ -79,14 +60,9 @@ func (c Classifier) Best() head.Head {
 		}
 		return mean
 	case c.Prompts > 0:
-		return c.ByFeatures(c.Learned)
+		return c.byLearned()
 	}
-	return c.ByFeatures(c.ZeroShot)
-}
-
-// ByFeatures is the head of class features.
-func (c Classifier) ByFeatures(features array.Matrix) head.Head {
-	return head.ClassFeatures{Matrix: features, Scale: float64(c.LogitScale)}
+	return c.ByZeroShot()
 }
 
 const (
@@ -97,6 +73,10 @@ const (
 	// headsVersion is that of files with heads: a program that knows version 1 alone
 	// would take them for zero-shot ones.
 	headsVersion = "2"
+	// textsVersion is that of files of models with `similarity`, whose features others
+	// would take inner products of.
+	textsVersion        = "3"
+	zeroShotClassTensor = "zero_shot_classes"
 )
 
 // Write writes the classifier's file; it appears whole or not at all.
@@ -112,13 +92,10 @@ func (c Classifier) Write(path string) error {
 	if err != nil {
 		return fmt.Errorf("writing %s: templates: %w", path, err)
 	}
-	tensors := []safetensors.Tensor{safetensors.Float32(zeroShotTensor, []int{c.ZeroShot.Rows, c.ZeroShot.Cols}, c.ZeroShot.Data)}
-	if c.Learned.Rows > 0 {
-		tensors = append(tensors, safetensors.Float32(learnedTensor, []int{c.Learned.Rows, c.Learned.Cols}, c.Learned.Data))
-	}
+	tensors, version := c.features()
 	metadata := map[string]string{
 		formatKey:       classifierFormat,
-		versionKey:      formatVersion,
+		versionKey:      version,
 		"prompts":       strconv.Itoa(c.Prompts),
 		"class_names":   names,
 		"templates":     templates,
@@ -147,6 +124,25 @@ func (c Classifier) Write(path string) error {
 	return safetensors.Write(path, tensors, metadata)
 }
 
+// features are the tensors of class features, or of those of texts, and the version of a
+// file of them.
+func (c Classifier) features() (tensors []safetensors.Tensor, version string) {
+	version, learned := formatVersion, []int{c.Learned.Rows, c.Learned.Cols}
+	tensors = append(tensors, safetensors.Float32(zeroShotTensor, []int{c.ZeroShot.Rows, c.ZeroShot.Cols}, c.ZeroShot.Data))
+	if c.TextClasses != nil {
+		version, learned = textsVersion, []int{c.Prompts, len(c.ClassNames), c.Learned.Cols}
+		classes := make([]int32, len(c.TextClasses))
+		for i, class := range c.TextClasses {
+			classes[i] = int32(class)
+		}
+		tensors = append(tensors, safetensors.Int32(zeroShotClassTensor, []int{len(classes)}, classes))
+	}
+	if c.Learned.Rows > 0 {
+		tensors = append(tensors, safetensors.Float32(learnedTensor, learned, c.Learned.Data))
+	}
+	return tensors, version
+}
+
 // headPrefix begins the names of a head's tensors.
 func headPrefix(i int) string { return fmt.Sprintf("head.%d.", i) }
 
@@ -166,7 +162,7 @@ func ReadClassifier(path string) (c Classifier, err error) {
 
 func decodeClassifier(file *safetensors.File) (Classifier, error) {
 	m := &metadata{values: file.Metadata()}
-	if err := m.format(classifierFormat, formatVersion, headsVersion); err != nil {
+	if err := m.format(classifierFormat, formatVersion, headsVersion, textsVersion); err != nil {
 		return Classifier{}, err
 	}
 	c := Classifier{
@@ -184,22 +180,8 @@ func decodeClassifier(file *safetensors.File) (Classifier, error) {
 	if err := m.err(); err != nil {
 		return Classifier{}, err
 	}
-	width := 0
-	if info, ok := file.Info(zeroShotTensor); ok && len(info.Shape) == 2 {
-		width = info.Shape[1]
-	}
-	if width == 0 {
-		return Classifier{}, fmt.Errorf("tensor %q is no matrix", zeroShotTensor)
-	}
-	shape := []int{len(c.ClassNames), width}
-	var err error
-	if c.ZeroShot, err = readMatrix(file, zeroShotTensor, shape); err != nil {
+	if err := c.readFeatures(file, m.values[versionKey] == textsVersion); err != nil {
 		return Classifier{}, err
-	}
-	if _, ok := file.Info(learnedTensor); ok {
-		if c.Learned, err = readMatrix(file, learnedTensor, shape); err != nil {
-			return Classifier{}, err
-		}
 	}
 	if m.values[versionKey] == headsVersion && len(descriptions) == 0 {
 		return Classifier{}, errors.New("a file of heads without any")
@@ -214,6 +196,45 @@ func decodeClassifier(file *safetensors.File) (Classifier, error) {
 	return c, c.validate()
 }
 
+// readFeatures reads those of the classes, or, with texts, of each text.
+func (c *Classifier) readFeatures(file *safetensors.File, texts bool) (err error) {
+	info, ok := file.Info(zeroShotTensor)
+	if !ok || len(info.Shape) != 2 || info.Shape[1] == 0 {
+		return fmt.Errorf("tensor %q is no matrix", zeroShotTensor)
+	}
+	classes, width := len(c.ClassNames), info.Shape[1]
+	zeroShot, learned := []int{classes, width}, []int{classes, width}
+	if texts {
+		if c.TextClasses, err = readClasses(file); err != nil {
+			return err
+		}
+		zeroShot, learned = []int{len(c.TextClasses), width}, []int{c.Prompts, classes, width}
+	}
+	if c.ZeroShot, err = readMatrix(file, zeroShotTensor, zeroShot); err != nil {
+		return err
+	}
+	if _, ok := file.Info(learnedTensor); ok {
+		c.Learned, err = readMatrix(file, learnedTensor, learned)
+	}
+	return err
+}
+
+// readClasses reads the class of each text.
+func readClasses(file *safetensors.File) ([]int, error) {
+	shape, values, err := file.Int32(zeroShotClassTensor)
+	if err != nil {
+		return nil, err
+	}
+	if len(shape) != 1 {
+		return nil, fmt.Errorf("tensor %q is no list", zeroShotClassTensor)
+	}
+	of := make([]int, len(values))
+	for i, class := range values {
+		of[i] = int(class)
+	}
+	return of, nil
+}
+
 func (c Classifier) validate() error {
 	var errs []error
 	check := func(ok bool, format string, args ...any) {
@@ -223,6 +244,10 @@ func (c Classifier) validate() error {
 	}
 	classes := len(c.ClassNames)
 	check(classes > 0, "a classifier without class names")
+	check(finite(float64(c.LogitScale)) && c.LogitScale > 0, "logit_scale is %g, want above 0", c.LogitScale)
+	if c.TextClasses != nil {
+		return errors.Join(append(errs, c.validateTexts())...)
+	}
 	check(c.ZeroShot.Rows == classes, "zero-shot features of %d classes, there are %d", c.ZeroShot.Rows, classes)
 	learned := c.Learned.Rows > 0
 	check(!learned || c.Learned.Rows == classes && c.Learned.Cols == c.ZeroShot.Cols,
@@ -233,6 +258,5 @@ func (c Classifier) validate() error {
 			"the head of seed %d is for %d classes and %d features, there are %d and %d", h.Seed, h.Classes(), h.Width(), classes, c.ZeroShot.Cols)
 	}
 	check(learned == (c.Prompts > 0), "an ensemble of %d prompts with learned features of %d classes", c.Prompts, c.Learned.Rows)
-	check(finite(float64(c.LogitScale)) && c.LogitScale > 0, "logit_scale is %g, want above 0", c.LogitScale)
 	return errors.Join(errs...)
 }

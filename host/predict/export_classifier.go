@@ -69,6 +69,10 @@ func ExportClassifier(ctx context.Context, run, model, out string, overwrite boo
 	if err != nil {
 		return err
 	}
+	if r.model.HasSimilarity {
+		return &host.UsageError{Err: fmt.Errorf("model %s of %s compares pictures and texts by its own signature `similarity`, and export-classifier writes a classifier of inner products: "+
+			"`upl-host predict` uses classifiers of every kind", r.model.Name, run)}
+	}
 	classes, ok := r.Best().(head.ClassFeatures)
 	if !ok {
 		return &host.UsageError{Err: fmt.Errorf("%s learnt with %s, and export-classifier writes class features alone, which zero-shot, prompt and coop end with: "+

@@ -83,7 +83,14 @@ const picturesAtOnce = 1024
 // Predict classifies pictures in their order; emit is called for each that can
 // be decoded, the others are returned.
 func (c *Classifier) Predict(ctx context.Context, files []string, emit func(Prediction) error) ([]Failure, error) {
-	learnt, zeroShot := c.Best(), c.ByFeatures(c.ZeroShot)
+	bound := c.Classifier
+	bound.Similarity = head.Similarity{
+		Width: c.backbone.Description.Config.EmbeddingWidth,
+		Compare: func(pictures, texts array.Matrix) (array.Matrix, error) {
+			return c.backbone.Similarity(ctx, pictures, texts)
+		},
+	}
+	learnt, zeroShot := bound.Best(), bound.ByZeroShot()
 	var failures []Failure
 	for first := 0; first < len(files); first += picturesAtOnce {
 		part := files[first:min(first+picturesAtOnce, len(files))]
@@ -92,7 +99,14 @@ func (c *Classifier) Predict(ctx context.Context, files []string, emit func(Pred
 			return failures, err
 		}
 		failures = append(failures, failed...)
-		after, before := probabilities(learnt, features), probabilities(zeroShot, features)
+		after, err := probabilities(learnt, features)
+		if err != nil {
+			return failures, err
+		}
+		before, err := probabilities(zeroShot, features)
+		if err != nil {
+			return failures, err
+		}
 		for row, file := range kept {
 			top := c.top(after.Row(row), 5)
 			p := Prediction{Path: file, Class: top[0], ZeroShot: c.top(before.Row(row), 1)[0], Top: top}
@@ -104,10 +118,9 @@ func (c *Classifier) Predict(ctx context.Context, files []string, emit func(Pred
 	return failures, nil
 }
 
-func probabilities(h head.Head, features array.Matrix) array.Matrix {
+func probabilities(h head.Head, features array.Matrix) (array.Matrix, error) {
 	p := array.NewMatrix(features.Rows, h.Classes())
-	label.Probabilities(h, features, p)
-	return p
+	return p, label.Probabilities(h, features, p)
 }
 
 // top returns the n most probable classes, of equals the first.

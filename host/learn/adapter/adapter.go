@@ -65,9 +65,10 @@ func (a Adapter) Classes() int { return a.Text.Rows }
 func (a Adapter) Width() int { return a.Text.Cols }
 
 // Logits fills out [N, C] with the logits of features [N, D].
-func (a Adapter) Logits(features, out array.Matrix) {
+func (a Adapter) Logits(features, out array.Matrix) error {
 	p := a.pass(features)
 	numeric.TimesTransposed(a.Scale, p.unit, a.Text, out)
+	return nil
 }
 
 // pass is what a forward pass leaves for the way back.

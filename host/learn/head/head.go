@@ -12,8 +12,9 @@ type Head interface {
 	Classes() int
 	// Width is D, of the features.
 	Width() int
-	// Logits fills out [N, C] with the logits of features [N, D], L2-normalised.
-	Logits(features, out array.Matrix)
+	// Logits fills out [N, C] with the logits of features [N, D], L2-normalised. An
+	// error is that of a model which is asked for them: see Texts.
+	Logits(features, out array.Matrix) error
 }
 
 // ClassFeatures is the head of zero-shot classification and of prompts: logits are
@@ -30,8 +31,9 @@ func (c ClassFeatures) Classes() int { return c.Rows }
 func (c ClassFeatures) Width() int { return c.Cols }
 
 // Logits fills out.
-func (c ClassFeatures) Logits(features, out array.Matrix) {
+func (c ClassFeatures) Logits(features, out array.Matrix) error {
 	numeric.TimesTransposed(c.Scale, features, c.Matrix, out)
+	return nil
 }
 
 // Mean is an ensemble, one head at least: the mean of their logits.
@@ -44,14 +46,15 @@ func (m Mean) Classes() int { return m[0].Classes() }
 func (m Mean) Width() int { return m[0].Width() }
 
 // Logits fills out; sums are float64.
-func (m Mean) Logits(features, out array.Matrix) {
+func (m Mean) Logits(features, out array.Matrix) error {
 	if len(m) == 1 {
-		m[0].Logits(features, out)
-		return
+		return m[0].Logits(features, out)
 	}
 	sums := make([]float64, out.Rows*out.Cols)
 	for _, h := range m {
-		h.Logits(features, out)
+		if err := h.Logits(features, out); err != nil {
+			return err
+		}
 		for i, v := range out.Data {
 			sums[i] += float64(v)
 		}
@@ -59,4 +62,5 @@ func (m Mean) Logits(features, out array.Matrix) {
 	for i, sum := range sums {
 		out.Data[i] = float32(sum / float64(len(m)))
 	}
+	return nil
 }

@@ -46,7 +46,12 @@ func (p Probe) Classes() int { return p.Weights.Rows }
 func (p Probe) Width() int { return p.Weights.Cols }
 
 // Logits fills out [N, C] with the logits of features [N, D].
-func (p Probe) Logits(features, out array.Matrix) {
+func (p Probe) Logits(features, out array.Matrix) error {
+	p.logits(features, out)
+	return nil
+}
+
+func (p Probe) logits(features, out array.Matrix) {
 	numeric.TimesTransposed(1, features, p.Weights, out)
 	for i := range out.Rows {
 		row := out.Row(i)

@@ -66,7 +66,7 @@ func Search(ctx context.Context, features, targets, validation array.Matrix, lab
 
 func (p Probe) correct(features array.Matrix, labels []int) (n int) {
 	logits := array.NewMatrix(features.Rows, p.Classes())
-	p.Logits(features, logits)
+	p.logits(features, logits)
 	for i, label := range labels {
 		if numeric.Largest(logits.Row(i)) == label {
 			n++

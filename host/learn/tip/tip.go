@@ -97,12 +97,13 @@ func (c Cache) Width() int { return c.Text.Cols }
 const rowsAtOnce = 256
 
 // Logits fills out [N, C] with the logits of features [N, D].
-func (c Cache) Logits(features, out array.Matrix) {
+func (c Cache) Logits(features, out array.Matrix) error {
 	affinities := array.NewMatrix(min(rowsAtOnce, features.Rows), c.Keys.Rows)
 	for first := 0; first < features.Rows; first += rowsAtOnce {
 		n := min(rowsAtOnce, features.Rows-first)
 		c.logits(features.Slice(first, first+n), affinities.Slice(0, n), out.Slice(first, first+n))
 	}
+	return nil
 }
 
 // logits leaves exp(-beta (1 - f F')) in affinities.
