@@ -18,9 +18,12 @@ that were published of RN50 on the eleven data sets: zero-shot, UPL, UPL*, CoOp,
 CLIP-Adapter, Tip-Adapter and Tip-Adapter-F. Zero-shot has to be within 0.3 points
 of one of the sources, or the exit code is 1; of what is learnt the difference is
 reported. Where there is a gap it names what commonly explains one and is not as
-published: preprocessing, template, logit scale, schedule, split, K, precision.`,
-		Example: `  upl-host verify runs/paper-table`,
-		Args:    cobra.ExactArgs(1),
+published: preprocessing, template, logit scale, precision, split, schedule, views,
+number of prompts, shots. A matrix that has runs to do is refused. The studies are in
+examples/paper.`,
+		Example: `  upl-host run -c examples/paper/zero-shot.yaml --out runs/zero-shot
+  upl-host verify runs/zero-shot`,
+		Args: cobra.ExactArgs(1),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
