@@ -18,26 +18,54 @@ const (
 
 // Log is the natural logarithm of a normal number above 0.
 func Log(x float64) float64 {
-	f, exponent := split(x)
-	s := f / (2 + f)
+	f, exponent, s := split(x)
 	return join(f, exponent, s, series(s*s))
 }
 
 // Logs fills dst with the logarithms of probabilities, of which what is below Tiny
-// counts as that.
+// counts as that. As strategies/vector it goes some elements a step.
 func Logs(dst []float64, p []float32) {
+	for ; len(p) >= step; dst, p = dst[step:], p[step:] {
+		d, q := (*[step]float64)(dst), (*[step]float32)(p)
+		f, exponent, s := split(atLeastTiny(q[0]))
+		d[0] = join(f, exponent, s, series(s*s))
+		f, exponent, s = split(atLeastTiny(q[1]))
+		d[1] = join(f, exponent, s, series(s*s))
+		f, exponent, s = split(atLeastTiny(q[2]))
+		d[2] = join(f, exponent, s, series(s*s))
+		f, exponent, s = split(atLeastTiny(q[3]))
+		d[3] = join(f, exponent, s, series(s*s))
+		f, exponent, s = split(atLeastTiny(q[4]))
+		d[4] = join(f, exponent, s, series(s*s))
+		f, exponent, s = split(atLeastTiny(q[5]))
+		d[5] = join(f, exponent, s, series(s*s))
+		f, exponent, s = split(atLeastTiny(q[6]))
+		d[6] = join(f, exponent, s, series(s*s))
+		f, exponent, s = split(atLeastTiny(q[7]))
+		d[7] = join(f, exponent, s, series(s*s))
+	}
 	for i, p := range p {
-		f, exponent := split(max(float64(p), Tiny))
-		s := f / (2 + f)
-		dst[i] = join(f, exponent, s, series(s*s))
+		dst[i] = Log(atLeastTiny(p))
 	}
 }
 
-// split gives x = (1 + f) 2^exponent, with 1 + f from sqrt(1/2) to sqrt(2).
-func split(x float64) (f, exponent float64) {
-	const one, half = 0x3ff << 52, 0x3fe6a09e667f3bcd // bits of 1 and of sqrt(1/2)
+const step = 8
+
+// atLeastTiny is max(p, Tiny), which is a call in a module.
+func atLeastTiny(p float32) float64 {
+	if p < Tiny {
+		return Tiny
+	}
+	return float64(p)
+}
+
+// split gives x = (1 + f) 2^exponent, with 1 + f from sqrt(1/2) to sqrt(2), and
+// s = f/(2 + f).
+func split(x float64) (f, exponent, s float64) {
+	const half = 0x3fe6a09e667f3bcd // the bits of sqrt(1/2)
 	bits := int64(math.Float64bits(x)) - half
-	return math.Float64frombits(uint64(bits&(1<<52-1)+half)) - 1, float64(bits >> 52)
+	f = math.Float64frombits(uint64(bits&(1<<52-1)+half)) - 1
+	return f, float64(bits >> 52), f / (2 + f)
 }
 
 // series is FreeBSD's (e_log.c), of log(1 + f) in z = s^2, s = f/(2 + f). Conversions
@@ -66,14 +94,59 @@ func Exp(x float64) float64 {
 }
 
 // Exps replaces numbers, none above 0, by their exponentials, and gives the sum of
-// these. What is below -700 counts as that: next to nothing.
+// these.
 func Exps(values []float64) (sum float64) {
+	for ; len(values) >= step; values = values[step:] {
+		v := (*[step]float64)(values)
+		r, exponent := reduce(above(v[0]))
+		v[0] = small(v[0], scale(expNear(r), exponent))
+		sum += v[0]
+		r, exponent = reduce(above(v[1]))
+		v[1] = small(v[1], scale(expNear(r), exponent))
+		sum += v[1]
+		r, exponent = reduce(above(v[2]))
+		v[2] = small(v[2], scale(expNear(r), exponent))
+		sum += v[2]
+		r, exponent = reduce(above(v[3]))
+		v[3] = small(v[3], scale(expNear(r), exponent))
+		sum += v[3]
+		r, exponent = reduce(above(v[4]))
+		v[4] = small(v[4], scale(expNear(r), exponent))
+		sum += v[4]
+		r, exponent = reduce(above(v[5]))
+		v[5] = small(v[5], scale(expNear(r), exponent))
+		sum += v[5]
+		r, exponent = reduce(above(v[6]))
+		v[6] = small(v[6], scale(expNear(r), exponent))
+		sum += v[6]
+		r, exponent = reduce(above(v[7]))
+		v[7] = small(v[7], scale(expNear(r), exponent))
+		sum += v[7]
+	}
 	for i, x := range values {
-		r, exponent := reduce(max(x, -700))
-		values[i] = scale(expNear(r), exponent)
+		values[i] = Exp(x)
 		sum += values[i]
 	}
 	return sum
+}
+
+// above is a number that reduce takes.
+func above(x float64) float64 {
+	if x < -700 {
+		return -700
+	}
+	return x
+}
+
+// small is e^x, given what it is where x is not too small.
+func small(x, exp float64) float64 {
+	if x >= -700 {
+		return exp
+	}
+	if x < -746 {
+		return 0
+	}
+	return expFar(x)
 }
 
 // reduce gives x = r + exponent log 2, with r from -log(2)/2 to log(2)/2.

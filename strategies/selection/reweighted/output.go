@@ -5,6 +5,7 @@ import (
 
 	"github.com/upl-host/upl-host/sdk"
 	"github.com/upl-host/upl-host/strategies/selection/ranking"
+	"github.com/upl-host/upl-host/strategies/vector"
 )
 
 // OutputParameters are the JSON Schemas of parameters that Output reads.
@@ -109,9 +110,7 @@ func (o *Output) round(products []float64, sum float64) {
 		clear(o.row)
 		return
 	}
-	for c, x := range products {
-		o.row[c] = float32(x / sum)
-	}
+	vector.Divide(o.row, products, sum)
 }
 
 // emitSoft gives a row its probabilities. One of zeros has none to give.

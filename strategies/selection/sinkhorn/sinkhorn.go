@@ -135,13 +135,7 @@ func (p *sinkhorn) Observe(b *sdk.Batch) error {
 	if p.iterations == 0 {
 		return p.output.Observe(b, p.q)
 	}
-	rows := float64(b.Dataset.Rows)
-	return p.q.Rows(b.First, b.Rows, func(_ int, products []float64, sum float64) error {
-		if factor := 1 / (sum * rows); factor <= math.MaxFloat64 { // a row of zeros stays so
-			reweighted.Add(p.sums, products, factor)
-		}
-		return nil
-	})
+	return p.q.AddColumns(p.sums, b.First, b.Rows, float64(b.Dataset.Rows))
 }
 
 // EndRound scales the columns: rows follow by themselves.

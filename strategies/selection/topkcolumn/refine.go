@@ -6,6 +6,7 @@ import (
 
 	"github.com/upl-host/upl-host/sdk"
 	"github.com/upl-host/upl-host/strategies/selection/elementary"
+	"github.com/upl-host/upl-host/strategies/vector"
 )
 
 // gathered is how many bytes of rows are read by number in a round: well within what
@@ -105,9 +106,7 @@ func (t *refine) choose(class int, group []sdk.Ranked) ([]sdk.Ranked, error) {
 		row.P = p[class]
 		members[i].row = row
 		members[i].temper(p, t.temperature)
-		for c, log := range members[i].log {
-			t.sums[c] += log
-		}
+		vector.AddScaled(t.sums, 1, members[i].log)
 	}
 	for i := range members {
 		members[i].measure(t.sums, float64(len(group)))
@@ -123,24 +122,15 @@ func (t *refine) choose(class int, group []sdk.Ranked) ([]sdk.Ranked, error) {
 // temper makes q softmax(log max(p, tiny) / temperature).
 func (m *member) temper(p []float32, temperature float64) {
 	elementary.Logs(m.log, p)
-	largest := slices.Max(m.log) / temperature
-	for c, log := range m.log {
-		m.log[c] = log/temperature - largest
-	}
+	_, largest, _ := vector.FirstTwo(p)
+	vector.DivideLess(m.log, temperature, elementary.Log(float64(largest))/temperature)
 	copy(m.q, m.log)
 	sum := elementary.Exps(m.q)
-	normaliser := elementary.Log(sum)
-	for c := range m.q {
-		m.log[c] -= normaliser
-		m.q[c] /= sum
-	}
+	vector.DivideLess(m.q, sum, 0)
+	vector.DivideLess(m.log, 1, elementary.Log(sum))
 }
 
 // measure finds the sum of KL(q || q of each of n members), of whose log q sums are.
 func (m *member) measure(sums []float64, n float64) {
-	var distance float64
-	for c, q := range m.q {
-		distance += float64(q * (float64(n*m.log[c]) - sums[c]))
-	}
-	m.distance = float32(distance)
+	m.distance = float32(float64(n*vector.Dot(m.q, m.log)) - vector.Dot(m.q, sums))
 }
