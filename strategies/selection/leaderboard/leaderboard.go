@@ -63,6 +63,7 @@ const gathered = 512 << 20
 type leaderboard struct {
 	k             int // 0: by round
 	round, rounds int
+	left          int // rounds that the host learns in, this one included
 	stable        bool
 	weight        ranking.Weight
 	rows          *sdk.View[float32]
@@ -89,6 +90,7 @@ func (l *leaderboard) Configure(s *sdk.Setup) (err error) {
 	if l.rounds, err = s.Int("rounds"); err != nil {
 		return err
 	}
+	l.left = int(s.MaxRounds)
 	if l.k == 0 && l.round > l.rounds {
 		return sdk.Unusable("round", "is "+strconv.Itoa(l.round)+", of "+strconv.Itoa(l.rounds)+" rounds")
 	}
@@ -227,7 +229,7 @@ func (l *leaderboard) EndRound(r *sdk.Round) (another bool, err error) {
 			return false, err
 		}
 	}
-	if l.k > 0 || !r.Learns() || l.round == l.rounds {
+	if l.left--; l.k > 0 || !r.Learns() || l.round == l.rounds || l.left == 0 {
 		return false, nil
 	}
 	l.round++

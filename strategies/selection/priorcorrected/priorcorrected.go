@@ -12,7 +12,6 @@ package priorcorrected
 
 import (
 	"math"
-	"strconv"
 
 	"github.com/upl-host/upl-host/sdk"
 	"github.com/upl-host/upl-host/strategies/selection/elementary"
@@ -86,8 +85,8 @@ func (p *corrected) Configure(s *sdk.Setup) (err error) {
 	if p.output, err = reweighted.NewOutput(s); err != nil {
 		return err
 	}
-	if most := int(s.MaxRounds) - p.output.Passes(); p.iterations > most {
-		return sdk.Unusable("iterations", "is "+strconv.Itoa(p.iterations)+", and this host goes over the data often enough for "+strconv.Itoa(most))
+	if err := p.output.CheckIterations(s, p.iterations); err != nil {
+		return err
 	}
 	classes := int(s.Classes)
 	p.counts, p.sums = make([]float64, classes), make([]float64, classes*classes)

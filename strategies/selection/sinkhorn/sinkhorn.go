@@ -15,7 +15,6 @@ package sinkhorn
 
 import (
 	"math"
-	"strconv"
 
 	"github.com/upl-host/upl-host/sdk"
 	"github.com/upl-host/upl-host/strategies/selection/elementary"
@@ -80,8 +79,8 @@ func (p *sinkhorn) Configure(s *sdk.Setup) (err error) {
 	if p.output, err = reweighted.NewOutput(s); err != nil {
 		return err
 	}
-	if most := int(s.MaxRounds) - p.output.Passes(); p.iterations > most {
-		return sdk.Unusable("iterations", "is "+strconv.Itoa(p.iterations)+", and this host goes over the data often enough for "+strconv.Itoa(most))
+	if err := p.output.CheckIterations(s, p.iterations); err != nil {
+		return err
 	}
 	if err := p.choosePrior(s); err != nil {
 		return err
