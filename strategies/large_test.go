@@ -56,7 +56,7 @@ func BenchmarkLarge(b *testing.B) {
 						b.Fatalf("%d labels: %v", len(s.Labels), err)
 					}
 				}
-				b.ReportMetric(float64(peak())/(1<<10), "MiB-anonymous")
+				b.ReportMetric(float64(peak())/(1<<20), "MiB-anonymous")
 			})
 		}
 	}
@@ -95,7 +95,7 @@ func confident(rows, classes int) sdktest.Matrix {
 }
 
 // watch looks at this process's anonymous resident memory until it is asked for
-// the most that it has seen, in KiB. What is mapped from the file, the kernel can
+// the most that it has seen, in bytes. What is mapped from the file, the kernel can
 // drop at any time.
 func watch(b *testing.B) (peak func() int64) {
 	b.Helper()
@@ -119,14 +119,14 @@ func watch(b *testing.B) (peak func() int64) {
 	}
 }
 
-func anonymous() (kib int64) {
+func anonymous() (bytes int64) {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		return 0
 	}
 	_, after, _ := strings.Cut(string(status), "RssAnon:")
-	_, _ = fmt.Sscan(after, &kib)
-	return kib
+	_, _ = fmt.Sscan(after, &bytes) // KiB
+	return bytes << 10
 }
 
 // BenchmarkLoad loads the module, compiling it, and from the folder of compiled

@@ -61,7 +61,7 @@ func hardLabelsOnly(ctx context.Context, s *subject) verdict {
 	}
 	if message, ok := refusal(o.err, sdk.CodeConfig, sdk.CodeNotSupported); ok {
 		return pass("it emits %s, and says so: %s", others, message).
-			but("upl-host run learns from hard labels alone: it is for hosts that train on others")
+			but("upl-host run takes soft labels with any learn.method, candidate sets where it learns prompts alone")
 	}
 	v := o.failed("")
 	v.advice = "ask Takes in Configure, and return CONFIG where the host takes none of what the policy emits"

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -112,7 +113,7 @@ func (s *schema) bounds() string {
 		bound *float64
 	}{{"at least", s.Minimum}, {"above", s.ExclusiveMinimum}, {"at most", s.Maximum}, {"below", s.ExclusiveMaximum}} {
 		if b.bound != nil && *b.bound < 1<<31 {
-			says = append(says, fmt.Sprintf("%s %v", b.word, *b.bound))
+			says = append(says, b.word+" "+strconv.FormatFloat(*b.bound, 'f', -1, 64))
 		}
 	}
 	if len(says) == 0 {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/upl-host/upl-host/sdk"
 	"github.com/upl-host/upl-host/strategies/selection/ranking"
+	"github.com/upl-host/upl-host/strategies/vector"
 )
 
 // Policy is "agreement".
@@ -146,13 +147,9 @@ func (a *agreement) average(row int) error {
 		if m == 0 {
 			clear(a.sums)
 		}
-		for c, p := range p {
-			a.sums[c] += float64(p)
-		}
+		vector.AddScaled(a.sums, 1, p)
 	}
-	for c, sum := range a.sums {
-		a.mean[c] = float32(sum / float64(len(a.models)))
-	}
+	vector.Divide(a.mean, a.sums, float64(len(a.models)))
 	return nil
 }
 
@@ -179,11 +176,9 @@ func (a *agreement) margin(class int) float32 {
 	if len(a.mean) == 1 {
 		return a.mean[0]
 	}
-	other := float32(-1)
-	for c, p := range a.mean {
-		if p > other && c != class {
-			other = p
-		}
+	first, other, second := vector.FirstTwo(a.mean)
+	if first == class {
+		other = second
 	}
 	return a.mean[class] - other
 }

@@ -14,11 +14,13 @@
 package leaderboard
 
 import (
+	"math/bits"
 	"slices"
 	"strconv"
 
 	"github.com/upl-host/upl-host/sdk"
 	"github.com/upl-host/upl-host/strategies/selection/ranking"
+	"github.com/upl-host/upl-host/strategies/vector"
 )
 
 // Policy is "leaderboard".
@@ -61,6 +63,7 @@ const gathered = 512 << 20
 type leaderboard struct {
 	k             int // 0: by round
 	round, rounds int
+	left          int // rounds that the host learns in, this one included
 	stable        bool
 	weight        ranking.Weight
 	rows          *sdk.View[float32]
@@ -87,6 +90,7 @@ func (l *leaderboard) Configure(s *sdk.Setup) (err error) {
 	if l.rounds, err = s.Int("rounds"); err != nil {
 		return err
 	}
+	l.left = int(s.MaxRounds)
 	if l.k == 0 && l.round > l.rounds {
 		return sdk.Unusable("round", "is "+strconv.Itoa(l.round)+", of "+strconv.Itoa(l.rounds)+" rounds")
 	}
@@ -177,17 +181,21 @@ func (l *leaderboard) observe(first, n int) error {
 // So a row that was lost starts from its first class as any other.
 func (l *leaderboard) offer(row int, p []float32, first int, largest, lead float32) {
 	class, best := -1, float32(-1)
-	for c, p := range p {
-		if p <= best || p < l.bars[c] {
-			continue
-		}
-		if p == l.bars[c] {
-			last, _ := l.lists.Last(c)
-			if candidate(row, p, c, first, largest, lead).Compare(last) > 0 {
+	for begin := 0; begin < len(p); begin += vector.Step {
+		end := min(begin+vector.Step, len(p))
+		for set := vector.Above(p[begin:end], best, l.bars[begin:end]); set != 0; set &= set - 1 {
+			c := begin + bits.TrailingZeros32(set)
+			if p[c] <= best {
 				continue
 			}
+			if p[c] == l.bars[c] {
+				last, _ := l.lists.Last(c)
+				if candidate(row, p[c], c, first, largest, lead).Compare(last) > 0 {
+					continue
+				}
+			}
+			class, best = c, p[c]
 		}
-		class, best = c, p
 	}
 	if class < 0 {
 		return
@@ -221,7 +229,7 @@ func (l *leaderboard) EndRound(r *sdk.Round) (another bool, err error) {
 			return false, err
 		}
 	}
-	if l.k > 0 || !r.Learns() || l.round == l.rounds {
+	if l.left--; l.k > 0 || !r.Learns() || l.round == l.rounds || l.left == 0 {
 		return false, nil
 	}
 	l.round++

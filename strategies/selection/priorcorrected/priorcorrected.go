@@ -12,12 +12,12 @@ package priorcorrected
 
 import (
 	"math"
-	"strconv"
 
 	"github.com/upl-host/upl-host/sdk"
 	"github.com/upl-host/upl-host/strategies/selection/elementary"
 	"github.com/upl-host/upl-host/strategies/selection/ranking"
 	"github.com/upl-host/upl-host/strategies/selection/reweighted"
+	"github.com/upl-host/upl-host/strategies/vector"
 )
 
 // Policy is "prior-corrected".
@@ -85,8 +85,8 @@ func (p *corrected) Configure(s *sdk.Setup) (err error) {
 	if p.output, err = reweighted.NewOutput(s); err != nil {
 		return err
 	}
-	if most := int(s.MaxRounds) - p.output.Passes(); p.iterations > most {
-		return sdk.Unusable("iterations", "is "+strconv.Itoa(p.iterations)+", and this host goes over the data often enough for "+strconv.Itoa(most))
+	if err := p.output.CheckIterations(s, p.iterations); err != nil {
+		return err
 	}
 	classes := int(s.Classes)
 	p.counts, p.sums = make([]float64, classes), make([]float64, classes*classes)
@@ -102,10 +102,10 @@ func (p *corrected) Observe(b *sdk.Batch) error {
 	}
 	classes := int(b.Classes)
 	return p.p.Rows(b.First, b.Rows, func(_ int, products []float64, sum float64) error {
-		class, first, second := firstTwo(products)
+		class, first, second := vector.FirstTwo(products)
 		if first > second*p.lead || classes == 1 {
 			p.counts[class]++
-			reweighted.Add(p.sums[class*classes:(class+1)*classes], products, 1/sum)
+			vector.AddScaled(p.sums[class*classes:(class+1)*classes], 1/sum, products)
 		}
 		return nil
 	})
@@ -142,21 +142,6 @@ func (p *corrected) EndRound(r *sdk.Round) (another bool, err error) {
 	return true, ranking.Metrics(r, "prior", p.prior)
 }
 
-// firstTwo are the largest product, of equals the first, and the next.
-func firstTwo(x []float64) (class int, first, second float64) {
-	first = x[0]
-	for c, x := range x[1:] {
-		if x > second {
-			if x > first {
-				class, first, second = c+1, x, first
-			} else {
-				second = x
-			}
-		}
-	}
-	return class, first, second
-}
-
 // powerIteration finds the stationary distribution of a matrix.
 type powerIteration struct {
 	tolerance float64
@@ -171,7 +156,7 @@ func (p powerIteration) run(columns []float64, n int) (x []float64, ok bool) {
 	for range p.most {
 		next, sum := make([]float64, n), 0.0
 		for c, share := range x {
-			reweighted.Add(next, columns[c*n:(c+1)*n], share)
+			vector.AddScaled(next, share, columns[c*n:(c+1)*n])
 		}
 		for _, y := range next {
 			sum += y

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/upl-host/upl-host/sdk"
+	"github.com/upl-host/upl-host/strategies/vector"
 )
 
 // Row is a row as a class ranks it.
@@ -102,19 +103,9 @@ func (l *Lists) Emit(r *sdk.Round, weight Weight) error {
 // First is the most probable class of a row, of equals the lowest, with its
 // probability and margin.
 func First(row []float32) (class int, p, margin float32) {
-	p = row[0]
+	class, p, second := vector.FirstTwo(row)
 	if len(row) == 1 {
-		return 0, p, p
-	}
-	second := float32(-1)
-	for c, q := range row[1:] {
-		if q > second {
-			if q > p {
-				class, p, second = c+1, q, p
-			} else {
-				second = q
-			}
-		}
+		return class, p, p
 	}
 	return class, p, p - second
 }

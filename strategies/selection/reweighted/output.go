@@ -2,9 +2,11 @@ package reweighted
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/upl-host/upl-host/sdk"
 	"github.com/upl-host/upl-host/strategies/selection/ranking"
+	"github.com/upl-host/upl-host/strategies/vector"
 )
 
 // OutputParameters are the JSON Schemas of parameters that Output reads.
@@ -40,19 +42,31 @@ func NewOutput(s *sdk.Setup) (*Output, error) {
 		return nil, err
 	}
 	if o.soft = output == "soft"; o.soft && !s.Takes(sdk.EmitSoft) {
-		return nil, sdk.Unusable("output", `is "soft", and this host takes hard labels alone`)
+		return nil, sdk.Unusable("output", `is "soft", and this host takes no soft labels: take "hard"`)
 	}
 	o.weight, err = ranking.NewWeight(s)
 	o.lists = ranking.New(int(s.Classes), o.k)
 	return o, err
 }
 
-// Passes is how many there are.
-func (o *Output) Passes() int {
-	if o.soft && o.k > 0 {
-		return 2
+// maxPasses is how often a host that learns between rounds goes over the data before
+// each: its MaxRounds are those that learn.
+const maxPasses = 100
+
+// CheckIterations refuses more than the host goes over the data for, a pass each and
+// those of the output after them.
+func (o *Output) CheckIterations(s *sdk.Setup, iterations int) error {
+	most := int(s.MaxRounds)
+	if s.Learns() {
+		most = maxPasses
 	}
-	return 1
+	if most--; o.soft && o.k > 0 {
+		most--
+	}
+	if iterations > most {
+		return sdk.Unusable("iterations", "is "+strconv.Itoa(iterations)+", and this host goes over the data often enough for "+strconv.Itoa(most))
+	}
+	return nil
 }
 
 // Observe takes a batch of a pass.
@@ -109,9 +123,7 @@ func (o *Output) round(products []float64, sum float64) {
 		clear(o.row)
 		return
 	}
-	for c, x := range products {
-		o.row[c] = float32(x / sum)
-	}
+	vector.Divide(o.row, products, sum)
 }
 
 // emitSoft gives a row its probabilities. One of zeros has none to give.

@@ -6,9 +6,11 @@ package reweighted
 
 import (
 	"math"
+	"slices"
 
 	"github.com/upl-host/upl-host/sdk"
 	"github.com/upl-host/upl-host/strategies/selection/elementary"
+	"github.com/upl-host/upl-host/strategies/vector"
 )
 
 // Matrix is the ensemble's probabilities, so changed.
@@ -17,19 +19,22 @@ type Matrix struct {
 
 	rows     *sdk.View[float32]
 	stats    *sdk.View[sdk.Stats] // of the largest of each row; nil where the power is 1
-	power    elementary.Power
+	root     float64              // 1 / the power
 	products []float64
+
+	row, ones []float64 // of AddColumns
 }
 
 // Open opens the views. A policy needs [sdk.ViewRows] and [sdk.ViewStats] for it.
 func Open(s *sdk.Setup, exponent float64) (m *Matrix, err error) {
 	m = &Matrix{
 		Weights: make([]float64, s.Classes), products: make([]float64, s.Classes),
-		power: elementary.NewPower(exponent),
+		root: 1 / exponent,
 	}
 	for c := range m.Weights {
 		m.Weights[c] = 1
 	}
+	m.row, m.ones = make([]float64, s.Classes), slices.Clone(m.Weights)
 	if m.rows, err = s.OpenRows(sdk.Ensemble); err != nil {
 		return nil, err
 	}
@@ -57,7 +62,7 @@ func (m *Matrix) Rows(first, n int, visit func(row int, products []float64, sum 
 		row := p[i*classes : (i+1)*classes]
 		var sum float64
 		if stats == nil {
-			sum = product(m.products, row, m.Weights)
+			sum = vector.ProductsAtLeast(m.products, row, elementary.Tiny, m.Weights)
 		} else {
 			sum = m.powered(row, float64(stats[i].P))
 		}
@@ -68,26 +73,68 @@ func (m *Matrix) Rows(first, n int, visit func(row int, products []float64, sum 
 	return nil
 }
 
-// product fills x with max(p, tiny) times w and gives their sum. Conversions keep
-// products from being fused into sums, so that all processors round the same.
-func product(x []float64, p []float32, w []float64) (sum float64) {
-	for c, p := range p {
-		q := max(float64(p), elementary.Tiny)
-		x[c] = q * w[c]
-		sum += x[c]
+// AddColumns adds the rows of the batch that is at hand to sums by class, each divided
+// by its own sum and by a number. A row of zeros stays so.
+func (m *Matrix) AddColumns(sums []float64, first, n int, by float64) error {
+	if m.stats != nil {
+		return m.Rows(first, n, func(_ int, products []float64, sum float64) error {
+			if factor := 1 / (sum * by); factor <= math.MaxFloat64 {
+				vector.AddScaled(sums, factor, products)
+			}
+			return nil
+		})
 	}
-	return sum
+	p, err := m.rows.Read(first, n)
+	if err != nil {
+		return err
+	}
+	// Without their weights, which are alike for all rows; no sum is so small that a
+	// factor could be too large.
+	clear(m.products)
+	for ; n >= 4; n -= 4 {
+		p = m.addFour(p, by)
+	}
+	classes := len(m.Weights)
+	for ; n > 0; n-- {
+		m.addOne(p[:classes], by)
+		p = p[classes:]
+	}
+	vector.Multiply(m.products, m.Weights)
+	vector.AddScaled(sums, 1, m.products)
+	return nil
 }
 
-// powered is product of powers of what the probabilities are of the largest: of
-// themselves they could all be too small for float64.
-func (m *Matrix) powered(row []float32, largest float64) (sum float64) {
-	for c, p := range row {
-		q := m.power.Of(max(float64(p), elementary.Tiny) / largest)
-		m.products[c] = q * m.Weights[c]
-		sum += m.products[c]
+// addFour adds the first four rows to the products, and gives those after them.
+func (m *Matrix) addFour(p []float32, by float64) (rest []float32) {
+	n := len(m.Weights)
+	a, b, c, d := p[:n], p[n:2*n], p[2*n:3*n], p[3*n:4*n]
+	sumA, sumB, signs := vector.DotTwo(a, b, m.Weights, elementary.Tiny)
+	sumC, sumD, others := vector.DotTwo(c, d, m.Weights, elementary.Tiny)
+	if signs|others < 0 { // something is less than tiny
+		for _, row := range [][]float32{a, b, c, d} {
+			m.addOne(row, by)
+		}
+	} else {
+		factors := [4]float64{1 / (sumA * by), 1 / (sumB * by), 1 / (sumC * by), 1 / (sumD * by)}
+		vector.AddFour(m.products, &factors, a, b, c, d)
 	}
-	return sum
+	return p[4*n:]
+}
+
+// addOne adds a row to the products.
+func (m *Matrix) addOne(row []float32, by float64) {
+	sum := vector.ProductsAtLeast(m.row, row, elementary.Tiny, m.Weights)
+	vector.ProductsAtLeast(m.row, row, elementary.Tiny, m.ones)
+	vector.AddScaled(m.products, 1/(sum*by), m.row)
+}
+
+// powered fills m.products with powers, times the weights, of what the probabilities
+// are of the largest: of themselves they could all be too small for float64.
+func (m *Matrix) powered(row []float32, largest float64) (sum float64) {
+	elementary.Logs(m.products, row)
+	vector.DivideLess(m.products, m.root, elementary.Log(largest)/m.root)
+	elementary.Exps(m.products)
+	return vector.Multiply(m.products, m.Weights)
 }
 
 // Rescale multiplies all weights by a power of two, which changes no row, so that the
@@ -100,12 +147,5 @@ func (m *Matrix) Rescale() {
 	_, exponent := math.Frexp(largest)
 	for c, w := range m.Weights {
 		m.Weights[c] = math.Ldexp(w, -exponent)
-	}
-}
-
-// Add adds x times a factor to sums.
-func Add(sums, x []float64, factor float64) {
-	for c, x := range x {
-		sums[c] += float64(x * factor)
 	}
 }

@@ -15,7 +15,6 @@ package sinkhorn
 
 import (
 	"math"
-	"strconv"
 
 	"github.com/upl-host/upl-host/sdk"
 	"github.com/upl-host/upl-host/strategies/selection/elementary"
@@ -80,8 +79,8 @@ func (p *sinkhorn) Configure(s *sdk.Setup) (err error) {
 	if p.output, err = reweighted.NewOutput(s); err != nil {
 		return err
 	}
-	if most := int(s.MaxRounds) - p.output.Passes(); p.iterations > most {
-		return sdk.Unusable("iterations", "is "+strconv.Itoa(p.iterations)+", and this host goes over the data often enough for "+strconv.Itoa(most))
+	if err := p.output.CheckIterations(s, p.iterations); err != nil {
+		return err
 	}
 	if err := p.choosePrior(s); err != nil {
 		return err
@@ -135,13 +134,7 @@ func (p *sinkhorn) Observe(b *sdk.Batch) error {
 	if p.iterations == 0 {
 		return p.output.Observe(b, p.q)
 	}
-	rows := float64(b.Dataset.Rows)
-	return p.q.Rows(b.First, b.Rows, func(_ int, products []float64, sum float64) error {
-		if factor := 1 / (sum * rows); factor <= math.MaxFloat64 { // a row of zeros stays so
-			reweighted.Add(p.sums, products, factor)
-		}
-		return nil
-	})
+	return p.q.AddColumns(p.sums, b.First, b.Rows, float64(b.Dataset.Rows))
 }
 
 // EndRound scales the columns: rows follow by themselves.

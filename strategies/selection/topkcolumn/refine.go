@@ -6,6 +6,7 @@ import (
 
 	"github.com/upl-host/upl-host/sdk"
 	"github.com/upl-host/upl-host/strategies/selection/elementary"
+	"github.com/upl-host/upl-host/strategies/vector"
 )
 
 // gathered is how many bytes of rows are read by number in a round: well within what
@@ -23,8 +24,15 @@ type refine struct {
 	groups      [][]sdk.Ranked // by class; of those that are done, nil
 	chosen      [][]sdk.Ranked // by class, as far as it is done; P is that of the class
 
-	logs [][]float64 // of q, by row of a group
-	sums []float64   // of the logs, by class
+	members []member  // of the group at hand
+	sums    []float64 // of their log q, by class
+}
+
+// member is a row of a group.
+type member struct {
+	q, log   []float64 // and log q
+	row      sdk.Ranked
+	distance float32
 }
 
 func newRefine(s *sdk.Setup, k int) (*refine, error) {
@@ -85,53 +93,44 @@ func (t *refine) endRound(r *sdk.Round) (another bool, err error) {
 
 // choose refines a class's group.
 func (t *refine) choose(class int, group []sdk.Ranked) ([]sdk.Ranked, error) {
-	for len(t.logs) < len(group) {
-		t.logs = append(t.logs, make([]float64, len(t.sums)))
+	for len(t.members) < len(group) {
+		t.members = append(t.members, member{q: make([]float64, len(t.sums)), log: make([]float64, len(t.sums))})
 	}
+	members := t.members[:len(group)]
 	clear(t.sums)
-	for i := range group {
-		p, err := t.rows.Read(int(group[i].Row), 1)
+	for i, row := range group {
+		p, err := t.rows.Read(int(row.Row), 1)
 		if err != nil {
 			return nil, err
 		}
-		group[i].P = p[class]
-		logSoftmax(t.logs[i], p, t.temperature)
-		for c, log := range t.logs[i] {
-			t.sums[c] += log
-		}
+		row.P = p[class]
+		members[i].row = row
+		members[i].temper(p, t.temperature)
+		vector.AddScaled(t.sums, 1, members[i].log)
 	}
-	type member struct {
-		sdk.Ranked
-		distance float32
-	}
-	members := make([]member, 0, len(group))
-	for i, row := range group {
-		var distance float64
-		for c, log := range t.logs[i] {
-			if q := elementary.Exp(log); q > 0 {
-				distance += float64(q * (float64(float64(len(group))*log) - t.sums[c]))
-			}
-		}
-		members = append(members, member{row, float32(distance)})
+	for i := range members {
+		members[i].measure(t.sums, float64(len(group)))
 	}
 	slices.SortStableFunc(members, func(a, b member) int { return cmp.Compare(a.distance, b.distance) })
 	chosen := make([]sdk.Ranked, 0, min(t.k, len(group)))
 	for _, m := range members[:cap(chosen)] {
-		chosen = append(chosen, m.Ranked)
+		chosen = append(chosen, m.row)
 	}
 	return chosen, nil
 }
 
-// logSoftmax fills dst with log softmax(log max(p, tiny) / temperature).
-func logSoftmax(dst []float64, p []float32, temperature float64) {
-	largest := elementary.Log(float64(slices.Max(p))) / temperature
-	var sum float64
-	for c, p := range p {
-		dst[c] = elementary.Log(max(float64(p), elementary.Tiny))/temperature - largest
-		sum += elementary.Exp(dst[c])
-	}
-	normaliser := elementary.Log(sum)
-	for c := range dst {
-		dst[c] -= normaliser
-	}
+// temper makes q softmax(log max(p, tiny) / temperature).
+func (m *member) temper(p []float32, temperature float64) {
+	elementary.Logs(m.log, p)
+	_, largest, _ := vector.FirstTwo(p)
+	vector.DivideLess(m.log, temperature, elementary.Log(float64(largest))/temperature)
+	copy(m.q, m.log)
+	sum := elementary.Exps(m.q)
+	vector.DivideLess(m.q, sum, 0)
+	vector.DivideLess(m.log, 1, elementary.Log(sum))
+}
+
+// measure finds the sum of KL(q || q of each of n members), of whose log q sums are.
+func (m *member) measure(sums []float64, n float64) {
+	m.distance = float32(float64(n*vector.Dot(m.q, m.log)) - vector.Dot(m.q, sums))
 }
