@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -139,6 +140,28 @@ func TestBaselines(t *testing.T) {
 	}
 }
 
+// TestThreshold is threshold self-training: every picture above 0.9, however many of a
+// class, teaches.
+func TestThreshold(t *testing.T) {
+	t.Parallel()
+	j := baseline(t, few(t, right), t.TempDir(), "label.selection={plugin: threshold, params: {}}", "learn.method=prompt", "learn.epochs=3")
+	j.do(t)
+	m := metricsOf(t, j.run())
+	counts := map[int]bool{}
+	for _, class := range m.PseudoLabels.PerClass {
+		counts[class.Count] = true
+	}
+	confident := 0
+	for _, row := range table(t, filepath.Join(j.run(), "pseudo_labels.csv")) {
+		if p, err := strconv.ParseFloat(row[3], 64); err == nil && p >= 0.9 {
+			confident++
+		}
+	}
+	if n := m.PseudoLabels.Count; m.Learned == nil || n == 0 || confident != n || len(counts) < 2 {
+		t.Errorf("%d pseudo labels, %d of them above 0.9, %v a class, learned: %v", n, confident, counts, m.Learned)
+	}
+}
+
 // checkShots holds the table of shots to what was asked for: 4 of each class and seed.
 func checkShots(t *testing.T, run string) {
 	t.Helper()
@@ -199,10 +222,15 @@ func TestTestLabelsAreUnseen(t *testing.T) {
 		"right": few(t, right), "wrong": few(t, func(class int) string { return fewClasses[(class+1)%len(fewClasses)] }),
 		"none": few(t, func(int) string { return "" }),
 	}
-	for _, method := range []string{"coop", "clip-adapter", "tip-adapter-f", "linear-probe"} {
+	for _, set := range [][]string{
+		{"learn.method=coop", "learn.labels=true", "learn.epochs=2"}, {"learn.method=clip-adapter", "learn.labels=true"},
+		{"learn.method=tip-adapter", "learn.labels=true"}, {"learn.method=tip-adapter-f", "learn.labels=true"},
+		{"learn.method=linear-probe", "learn.labels=true"}, {"learn.method=clip-adapter", "label.rounds=2"},
+	} {
+		method := set[0]
 		before, accuracies := map[string]string(nil), map[string]string{}
 		for _, variant := range []string{"right", "wrong", "none"} {
-			j := baseline(t, variants[variant], cache, "learn.method="+method, "learn.labels=true", "learn.epochs=2", "report.enabled=false")
+			j := baseline(t, variants[variant], cache, append(set, "learn.views=1", "report.enabled=false")...)
 			j.do(t)
 			files := results(t, j.run())
 			for _, judged := range []string{"metrics.json", "predictions.csv", "pictures.csv"} {

@@ -68,7 +68,7 @@ type candidates struct {
 // Configure reads the parameters.
 func (p *candidates) Configure(s *sdk.Setup) (err error) {
 	if !s.Takes(sdk.EmitCandidates) {
-		return &sdk.Error{Code: sdk.CodeConfig, Message: "policy candidates gives sets of classes, and this host takes hard labels alone"}
+		return &sdk.Error{Code: sdk.CodeConfig, Message: "it gives sets of classes, and none are taken here"}
 	}
 	if p.ofMax, err = newFraction(s, "quantile_max"); err != nil {
 		return err

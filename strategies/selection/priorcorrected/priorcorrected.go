@@ -85,7 +85,8 @@ func (p *corrected) Configure(s *sdk.Setup) (err error) {
 	if p.output, err = reweighted.NewOutput(s); err != nil {
 		return err
 	}
-	if most := int(s.MaxRounds) - p.output.Passes(); p.iterations > most {
+	// Where the host learns, MaxRounds counts those that emit, and not the passes before.
+	if most := int(s.MaxRounds) - p.output.Passes(); !s.Learns() && p.iterations > most {
 		return sdk.Unusable("iterations", "is "+strconv.Itoa(p.iterations)+", and this host goes over the data often enough for "+strconv.Itoa(most))
 	}
 	classes := int(s.Classes)
