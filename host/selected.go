@@ -39,7 +39,8 @@ func (r *run) takes() []sdk.EmitKind {
 func (r *run) explain(err error) error {
 	var refused *plugins.ParameterError
 	var guest *plugins.GuestError
-	if slices.Contains(r.takes(), sdk.EmitCandidates) || !errors.As(err, &refused) && !(errors.As(err, &guest) && guest.Code == sdk.CodeNotSupported) {
+	unsupported := errors.As(err, &guest) && guest.Code == sdk.CodeNotSupported
+	if takesSets := slices.Contains(r.takes(), sdk.EmitCandidates); takesSets || !unsupported && !errors.As(err, &refused) {
 		return err
 	}
 	return &UsageError{Err: fmt.Errorf("label.selection: %w: learn.method %s learns from hard and soft labels; candidate sets are for %s and %s",

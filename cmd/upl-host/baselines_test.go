@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -223,9 +225,12 @@ func TestTestLabelsAreUnseen(t *testing.T) {
 		"none": few(t, func(int) string { return "" }),
 	}
 	for _, set := range [][]string{
-		{"learn.method=coop", "learn.labels=true", "learn.epochs=2"}, {"learn.method=clip-adapter", "learn.labels=true"},
-		{"learn.method=tip-adapter", "learn.labels=true"}, {"learn.method=tip-adapter-f", "learn.labels=true"},
-		{"learn.method=linear-probe", "learn.labels=true"}, {"learn.method=clip-adapter", "label.rounds=2"},
+		{"learn.method=coop", "learn.labels=true", "learn.epochs=2"},
+		{"learn.method=clip-adapter", "learn.labels=true"},
+		{"learn.method=tip-adapter", "learn.labels=true"},
+		{"learn.method=tip-adapter-f", "learn.labels=true"},
+		{"learn.method=linear-probe", "learn.labels=true"},
+		{"learn.method=clip-adapter", "label.rounds=2"},
 	} {
 		method := set[0]
 		before, accuracies := map[string]string(nil), map[string]string{}
@@ -287,6 +292,36 @@ func TestHeadsGoOn(t *testing.T) {
 	other.do(t)
 	if diff := cmp.Diff(want, results(t, other.run())); diff != "" {
 		t.Errorf("with one thread: %s", diff)
+	}
+}
+
+// TestHeadsKilled kills runs while heads train.
+func TestHeadsKilled(t *testing.T) {
+	t.Parallel()
+	data := few(t, right)
+	for _, set := range [][]string{
+		{"learn.method=clip-adapter", "learn.epochs=3000"},
+		{"learn.method=tip-adapter-f", "learn.epochs=3000", "learn.views=2"},
+	} {
+		set = append(set, "learn.labels=true", "report.enabled=false")
+		whole := baseline(t, data, t.TempDir(), set...)
+		whole.do(t)
+		killed, random, stages := baseline(t, data, t.TempDir(), set...), rand.New(rand.NewPCG(5, 29)), map[string]int{}
+		for range 4 {
+			stage, ok := strikeWithin(t, killed, random, "learn", 700*time.Millisecond)
+			if !ok {
+				break
+			}
+			stages[stage]++
+		}
+		killed.do(t)
+		t.Logf("%s: killed in %v", set[0], stages)
+		if stages["learn"] == 0 {
+			t.Errorf("%s: no kill came while heads trained: %v", set[0], stages)
+		}
+		if diff := cmp.Diff(results(t, whole.run()), results(t, killed.run())); diff != "" {
+			t.Errorf("%s: after kills the results differ:\n%s", set[0], diff)
+		}
 	}
 }
 
