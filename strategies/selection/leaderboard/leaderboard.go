@@ -61,6 +61,7 @@ const gathered = 512 << 20
 type leaderboard struct {
 	k             int // 0: by round
 	round, rounds int
+	emitted       int // rounds
 	stable        bool
 	weight        ranking.Weight
 	rows          *sdk.View[float32]
@@ -220,8 +221,9 @@ func (l *leaderboard) EndRound(r *sdk.Round) (another bool, err error) {
 		if err := l.lists.Emit(r, l.weight); err != nil {
 			return false, err
 		}
+		l.emitted++
 	}
-	if l.k > 0 || !r.Learns() || l.round == l.rounds {
+	if l.k > 0 || !r.Learns() || l.round == l.rounds || l.emitted == int(r.MaxRounds) {
 		return false, nil
 	}
 	l.round++
