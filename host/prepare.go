@@ -343,7 +343,7 @@ func Describe(ctx context.Context, c *config.Config, options Options) (_ string,
 	line("ensemble    %s; %s", p.ensemble, trust(p.ensemble, lock))
 	line("selection   %s; %s", p.selection, trust(p.selection, lock))
 	if rounds := c.Label.Rounds; rounds > 1 {
-		line("rounds      %d, each of which but the last learns %s", rounds, counted(min(c.Label.RoundSeeds, len(c.Learn.Seeds)), "prompt", "prompts"))
+		line("rounds      %d, each of which but the last learns %s", rounds, counted(min(c.Label.RoundSeeds, len(c.Learn.Seeds)), "seed", "seeds"))
 	}
 	for _, note := range p.notes() {
 		line("warning     %s", note)

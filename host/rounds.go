@@ -110,10 +110,11 @@ func (l *labelRounds) ask(ctx context.Context) (_ plugins.Selection, err error) 
 	defer task.End()
 	selected, err := l.selection.Select(ctx, in)
 	l.hear(l.selection, selected.Record, before)
-	if err == nil {
-		task.Set(len(l.kept.unlabeled))
+	if err != nil {
+		return selected, l.explain(err)
 	}
-	return selected, err
+	task.Set(len(l.kept.unlabeled))
+	return selected, nil
 }
 
 // learntName is the file of the first model's probabilities in the round at hand;

@@ -10,6 +10,7 @@ import (
 
 	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/host/arrays"
+	"github.com/upl-host/upl-host/host/config"
 	"github.com/upl-host/upl-host/host/evaluate"
 	"github.com/upl-host/upl-host/host/learn"
 	"github.com/upl-host/upl-host/plugins"
@@ -31,6 +32,19 @@ func (r *run) takes() []sdk.EmitKind {
 		kinds = append(kinds, sdk.EmitCandidates)
 	}
 	return kinds
+}
+
+// explain says what a policy may not have known: that what its run learns does not
+// take all kinds of records.
+func (r *run) explain(err error) error {
+	var refused *plugins.ParameterError
+	var guest *plugins.GuestError
+	unsupported := errors.As(err, &guest) && guest.Code == sdk.CodeNotSupported
+	if takesSets := slices.Contains(r.takes(), sdk.EmitCandidates); takesSets || !unsupported && !errors.As(err, &refused) {
+		return err
+	}
+	return &UsageError{Err: fmt.Errorf("label.selection: %w: learn.method %s learns from hard and soft labels; candidate sets are for %s and %s",
+		err, r.config.Learn.Method, config.MethodPrompt, config.MethodCoOp)}
 }
 
 // keepSelection writes a selection's files below a place, "" or "rounds/1/".

@@ -8,6 +8,7 @@ import (
 
 	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/graphs/preprocess"
+	"github.com/upl-host/upl-host/host/config"
 	"github.com/upl-host/upl-host/host/encode"
 )
 
@@ -79,6 +80,15 @@ func (r *run) encodeViews(ctx context.Context, pictures []int, first, n int, pro
 	return features, nil
 }
 
+// augmentationOf is how a method's own code draws views.
+func augmentationOf(method string) preprocess.Augmentation {
+	switch method {
+	case config.MethodTipAdapter, config.MethodTipAdapterF:
+		return preprocess.CacheAugmentation
+	}
+	return preprocess.TrainingAugmentation
+}
+
 // viewEncoders are the first model as often as there are views, each with a cache of
 // its own. They are there with an error too, to be closed.
 func (r *run) viewEncoders(first, n int, limits preprocess.Limits) (models []encode.Model, err error) {
@@ -86,7 +96,7 @@ func (r *run) viewEncoders(first, n int, limits preprocess.Limits) (models []enc
 	if err != nil {
 		return nil, err
 	}
-	d, augmentation := r.models[0], preprocess.TrainingAugmentation
+	d, augmentation := r.models[0], augmentationOf(r.config.Learn.Method)
 	for number := first; number < first+n; number++ {
 		cache, err := r.featureCache(d, device, limits, augmentation.Key(), fmt.Sprint("seed ", r.config.Seed, " view ", number))
 		if err != nil {

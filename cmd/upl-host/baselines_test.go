@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -139,6 +142,28 @@ func TestBaselines(t *testing.T) {
 	}
 }
 
+// TestThreshold is threshold self-training: every picture above a threshold, however many
+// of a class, teaches.
+func TestThreshold(t *testing.T) {
+	t.Parallel()
+	j := baseline(t, few(t, right), t.TempDir(), "label.selection={plugin: threshold, params: {t: 0.4}}", "learn.method=prompt", "learn.epochs=3")
+	j.do(t)
+	m := metricsOf(t, j.run())
+	counts := map[int]bool{}
+	for _, class := range m.PseudoLabels.PerClass {
+		counts[class.Count] = true
+	}
+	confident := 0
+	for _, row := range table(t, filepath.Join(j.run(), "pseudo_labels.csv")) {
+		if p, err := strconv.ParseFloat(row[3], 64); err == nil && p >= 0.4 {
+			confident++
+		}
+	}
+	if n := m.PseudoLabels.Count; m.Learned == nil || n == 0 || confident != n || len(counts) < 2 {
+		t.Errorf("%d pseudo labels, %d of them above 0.4, %v a class, learned: %v", n, confident, counts, m.Learned)
+	}
+}
+
 // checkShots holds the table of shots to what was asked for: 4 of each class and seed.
 func checkShots(t *testing.T, run string) {
 	t.Helper()
@@ -199,10 +224,18 @@ func TestTestLabelsAreUnseen(t *testing.T) {
 		"right": few(t, right), "wrong": few(t, func(class int) string { return fewClasses[(class+1)%len(fewClasses)] }),
 		"none": few(t, func(int) string { return "" }),
 	}
-	for _, method := range []string{"coop", "clip-adapter", "tip-adapter-f", "linear-probe"} {
+	for _, set := range [][]string{
+		{"learn.method=coop", "learn.labels=true", "learn.epochs=2"},
+		{"learn.method=clip-adapter", "learn.labels=true"},
+		{"learn.method=tip-adapter", "learn.labels=true"},
+		{"learn.method=tip-adapter-f", "learn.labels=true"},
+		{"learn.method=linear-probe", "learn.labels=true"},
+		{"learn.method=clip-adapter", "label.rounds=2"},
+	} {
+		method := set[0]
 		before, accuracies := map[string]string(nil), map[string]string{}
 		for _, variant := range []string{"right", "wrong", "none"} {
-			j := baseline(t, variants[variant], cache, "learn.method="+method, "learn.labels=true", "learn.epochs=2", "report.enabled=false")
+			j := baseline(t, variants[variant], cache, append(set, "learn.views=1", "report.enabled=false")...)
 			j.do(t)
 			files := results(t, j.run())
 			for _, judged := range []string{"metrics.json", "predictions.csv", "confusion.csv", "pictures.csv"} {
@@ -259,6 +292,36 @@ func TestHeadsGoOn(t *testing.T) {
 	other.do(t)
 	if diff := cmp.Diff(want, results(t, other.run())); diff != "" {
 		t.Errorf("with one thread: %s", diff)
+	}
+}
+
+// TestHeadsKilled kills runs while heads train.
+func TestHeadsKilled(t *testing.T) {
+	t.Parallel()
+	data := few(t, right)
+	for _, set := range [][]string{
+		{"learn.method=clip-adapter", "learn.epochs=3000"},
+		{"learn.method=tip-adapter-f", "learn.epochs=3000", "learn.views=2"},
+	} {
+		set = append(set, "learn.labels=true", "report.enabled=false")
+		whole := baseline(t, data, t.TempDir(), set...)
+		whole.do(t)
+		killed, random, stages := baseline(t, data, t.TempDir(), set...), rand.New(rand.NewPCG(5, 29)), map[string]int{}
+		for range 4 {
+			stage, ok := strikeWithin(t, killed, random, "learn", 700*time.Millisecond)
+			if !ok {
+				break
+			}
+			stages[stage]++
+		}
+		killed.do(t)
+		t.Logf("%s: killed in %v", set[0], stages)
+		if stages["learn"] == 0 {
+			t.Errorf("%s: no kill came while heads trained: %v", set[0], stages)
+		}
+		if diff := cmp.Diff(results(t, whole.run()), results(t, killed.run())); diff != "" {
+			t.Errorf("%s: after kills the results differ:\n%s", set[0], diff)
+		}
 	}
 }
 

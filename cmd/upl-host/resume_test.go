@@ -238,9 +238,14 @@ func TestKilled(t *testing.T) {
 // It reports which stage was at work, and whether the job was not done by then.
 func strike(t *testing.T, job job, random *rand.Rand, moment string) (stage string, ok bool) {
 	t.Helper()
+	return strikeWithin(t, job, random, moment, 3500*time.Millisecond)
+}
+
+// strikeWithin is strike, at most so long after that stage has begun.
+func strikeWithin(t *testing.T, job job, random *rand.Rand, moment string, patience time.Duration) (stage string, ok bool) {
+	t.Helper()
 	before := len(begun(t, job.run()))
 	p := job.start(t)
-	patience := 3500 * time.Millisecond
 	if moment == "early" {
 		patience = time.Second
 	} else if !p.reaches(t, job.run(), before, moment) {

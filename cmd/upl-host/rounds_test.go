@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -204,7 +205,7 @@ func TestRoundsKilled(t *testing.T) {
 	killed := inRounds(t, policy, "{k: 2}")
 	stages := map[string]int{}
 	for range 5 {
-		stage, ok := strike(t, killed, random, "select")
+		stage, ok := strikeWithin(t, killed, random, "select", 600*time.Millisecond)
 		if !ok {
 			break
 		}
@@ -242,12 +243,80 @@ func TestAllKinds(t *testing.T) {
 	}
 }
 
-// Rounds need something to learn in between.
-func TestRoundsNeedLearning(t *testing.T) {
+// TestRoundsOfHeads learns heads in between: the second round selects by them, and kills
+// and threads change no byte.
+func TestRoundsOfHeads(t *testing.T) {
 	t.Parallel()
-	p := short(t).set("label.rounds=2").set("learn.method=zero-shot").start(t)
-	p.fail(t, 2)
-	if !strings.Contains(p.out.String(), "label.rounds: 2 rounds learn in between, and learn.method is zero-shot") {
-		t.Errorf("it says\n%s", &p.out)
+	for _, set := range [][]string{
+		{"learn.method=tip-adapter", "learn.views=2"},
+		{"learn.method=clip-adapter", "learn.epochs=40", "learn.learning_rate=0.02"},
+		{"learn.method=linear-probe"},
+	} {
+		t.Run(set[0], func(t *testing.T) {
+			t.Parallel()
+			rounds := func(more ...string) job {
+				j := inRounds(t, "top-k", "{k: 4}")
+				for _, assignment := range append(set, more...) {
+					j = j.set(assignment)
+				}
+				return j
+			}
+			whole := rounds("run.threads=2")
+			whole.do(t)
+			checkRound(t, whole.run())
+			sizes(t, whole.run())
+			want := results(t, whole.run())
+			if want["rounds/1/pseudo_labels.csv"] == want["rounds/2/pseudo_labels.csv"] {
+				t.Error("the second round selects as the first, though by what was learnt")
+			}
+			for _, name := range []string{"rounds/1/heads/seed-1.safetensors", "rounds/2/heads/seed-1.safetensors", "heads/seed-1.safetensors"} {
+				if want[name] == "" {
+					t.Errorf("there is no %s", name)
+				}
+			}
+			one := rounds("run.threads=1")
+			one.do(t)
+			if diff := cmp.Diff(want, results(t, one.run())); diff != "" {
+				t.Errorf("with one thread the results differ:\n%s", diff)
+			}
+			killed := rounds()
+			random := rand.New(rand.NewPCG(8, 16))
+			stages := map[string]int{}
+			for range 3 {
+				stage, ok := strikeWithin(t, killed, random, "select", 150*time.Millisecond)
+				if !ok {
+					break
+				}
+				stages[stage]++
+			}
+			killed.do(t)
+			t.Logf("killed in %v", stages)
+			if diff := cmp.Diff(want, results(t, killed.run())); diff != "" {
+				t.Errorf("after kills the results differ:\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestRoundsOfRules goes through rounds with each rule that ships, by what learns in no
+// time.
+func TestRoundsOfRules(t *testing.T) {
+	t.Parallel()
+	cache := t.TempDir()
+	for _, rule := range []string{
+		"top-k-column, params: {k: 4}", "threshold, params: {t: 0.5}", "flexmatch, params: {}", "leaderboard, params: {}",
+		"sinkhorn, params: {}", "sinkhorn, params: {output: soft}", "prior-corrected, params: {}", "agreement, params: {k: 4}",
+	} {
+		j := short(t).set("learn.method=tip-adapter").set("learn.views=1").set("label.rounds=2").set("report.enabled=false").
+			set("label.selection={plugin: " + rule + "}").set("cache.dir=" + cache)
+		j.do(t)
+		if labels, _ := sizes(t, j.run()); len(labels) != 2 || labels[0] == 0 || labels[1] == 0 {
+			t.Errorf("%s: the rounds have %v pseudo labels", rule, labels)
+		}
+	}
+	j := short(t).set("learn.epochs=1").set("label.rounds=2").set("report.enabled=false").set("label.selection={plugin: candidates, params: {}}").set("cache.dir=" + cache)
+	j.do(t)
+	if labels, _ := sizes(t, j.run()); len(labels) != 2 || labels[0] == 0 || labels[1] == 0 {
+		t.Errorf("candidates: the rounds have %v pseudo labels", labels)
 	}
 }

@@ -19,6 +19,9 @@ type Augmentation struct {
 // TrainingAugmentation has the values of CoOp and UPL, which are torchvision's.
 var TrainingAugmentation = Augmentation{MinArea: 0.08, MaxArea: 1, MinRatio: 3.0 / 4, MaxRatio: 4.0 / 3, Flip: 0.5}
 
+// CacheAugmentation has the values of Tip-Adapter, for its cache's keys.
+var CacheAugmentation = Augmentation{MinArea: 0.5, MaxArea: 1, MinRatio: 3.0 / 4, MaxRatio: 4.0 / 3, Flip: 0.5}
+
 // Key names everything that decides about what is drawn from given numbers, for
 // keys of caches.
 func (a Augmentation) Key() string {

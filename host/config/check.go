@@ -38,36 +38,6 @@ func (l *loader) complete(c *Config) {
 	}
 }
 
-// method fills in what the method of learning was published with.
-func (l *loader) method(c *Config) {
-	learn := &c.Learn
-	given := func(name string) bool {
-		_, ok := l.places["learn."+name]
-		return ok
-	}
-	switch learn.Method {
-	case "none": // as it was called before there were others
-		learn.Method = MethodZeroShot
-	case MethodCoOp, MethodCLIPAdapter:
-		if !given("epochs") {
-			learn.Epochs = 0
-		}
-	case MethodTipAdapterF:
-		if !given("epochs") {
-			learn.Epochs = 20
-		}
-		if !given("batch_size") {
-			learn.BatchSize = 256
-		}
-		if !given("learning_rate") {
-			learn.LearningRate = 0.001
-		}
-		if !given("weight_decay") {
-			learn.WeightDecay = 0.01
-		}
-	}
-}
-
 // lock finds the lock of plugins beside the configuration, or in the working folder.
 func (l *loader) lock(c *Config) {
 	if c.Label.Lock != "" {
@@ -260,8 +230,8 @@ func (l *loader) checkPrior(c *Config) {
 
 func (l *loader) checkLearn(c *Config) {
 	switch coOp := c.Learn.Method == MethodCoOp || c.Learn.Method == MethodCLIPAdapter; {
-	case c.Learn.Epochs == 0 && !coOp:
-		l.faults.add(l.near("learn.epochs"), "learn.epochs", "0 is for %s and %s alone: say how many", MethodCoOp, MethodCLIPAdapter)
+	case c.Learn.Epochs == 0 && !coOp: // of tip-adapter-f it was filled in
+		l.faults.add(l.near("learn.epochs"), "learn.epochs", "0 is for %s, %s and %s alone: say how many", MethodCoOp, MethodCLIPAdapter, MethodTipAdapterF)
 	case c.Learn.Epochs > 0 && c.Learn.WarmupEpochs > c.Learn.Epochs:
 		l.faults.add(l.near("learn.warmup_epochs"), "learn.warmup_epochs", "%d is more than learn.epochs, %d", c.Learn.WarmupEpochs, c.Learn.Epochs)
 	}

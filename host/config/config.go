@@ -140,12 +140,12 @@ type Label struct {
 	Ensemble Policy `yaml:"ensemble" default:"{plugin: mean}"`
 	// Which pictures get which pseudo labels.
 	Selection Policy `yaml:"selection" default:"{plugin: top-k}"`
-	// How often pictures are selected: after each round but the last, prompts are
-	// learned from its pseudo labels, and the next one selects by the probabilities
+	// How often pictures are selected: after each round but the last, learn.method
+	// learns from its pseudo labels, and the next one selects by the probabilities
 	// that the first model then gives; the other models' stay.
 	Rounds int `yaml:"rounds" default:"1" range:"[1,100]" source:"GRIP, Menghini et al. 2023" example:"10"`
-	// Prompts learned in each round before the last: the first so many of
-	// learn.seeds. The last round learns all of them.
+	// Seeds that learn in each round before the last: the first so many of
+	// learn.seeds. In the last round all of them do.
 	RoundSeeds int `yaml:"round_seeds" default:"1" range:"[1,1000]" example:"4"`
 	// How frequent the classes are, for plugins that can use it: a number for each
 	// class in their order, or the path of a file, .npy with as many numbers, or .csv
@@ -240,14 +240,15 @@ type Learn struct {
 	// logits are averaged. A number N stands for N seeds from `seed` on. A method
 	// that draws nothing is learned once.
 	Seeds Seeds `yaml:"seeds" default:"16" range:"[1,1000]" source:"UPL, prompt ensemble" example:"[1, 2, 3, 4]"`
-	// How often a seed's training sees the pictures that it learns from. 0 is CoOp's
-	// number, for `coop` and `clip-adapter` alone: 50 for one picture a class or 1000
-	// classes, 100 for up to four, else 200.
-	Epochs int `yaml:"epochs" default:"50" derived:"50; coop, clip-adapter: 0; tip-adapter-f: 20" range:"[0,100000]" source:"UPL, CoOp, Tip-Adapter" example:"10"`
-	// Augmented views of each pseudo-labelled picture that are encoded, random parts
-	// of it as UPL's code draws them (8 to 100 % of the area, mirrored or not), of
-	// which an epoch sees one; 1 is the picture as it is tested.
-	Views int `yaml:"views" default:"1" range:"[1,100]" example:"10"`
+	// How often a seed's training sees the pictures that it learns from. 0 is the
+	// published number: of `coop` and `clip-adapter` 50 for one picture a class or 1000
+	// classes, 100 for up to four, else 200; of `tip-adapter-f` 20, for EuroSAT 100.
+	Epochs int `yaml:"epochs" default:"50" derived:"50; coop, clip-adapter, tip-adapter-f: 0" range:"[0,100000]" source:"UPL, CoOp, Tip-Adapter" example:"10"`
+	// Augmented views of each picture that is learned from, random parts of it as the
+	// method's code draws them (8 to 100 % of the area, of Tip-Adapter 50 to 100 %,
+	// mirrored or not), of which an epoch sees one; Tip-Adapter's keys are the mean of
+	// all. 1 is the picture as it is tested.
+	Views int `yaml:"views" default:"1" derived:"1; tip-adapter, tip-adapter-f: 10" range:"[1,100]" example:"10"`
 	// Pictures in a step.
 	BatchSize int `yaml:"batch_size" default:"32" derived:"32; tip-adapter-f: 256" range:"[1,65536]" source:"UPL, Tip-Adapter" example:"64"`
 	// The rate at which the cosine schedule starts.
@@ -288,15 +289,15 @@ type Adapter struct {
 type Tip struct {
 	// The weight of the cache beside the text features, where it is not searched;
 	// Tip-Adapter-F learns with it.
-	Alpha float64 `yaml:"alpha" default:"1.17" range:"[0,1000]" source:"Tip-Adapter" example:"2"`
+	Alpha float64 `yaml:"alpha" default:"1.17" derived:"Tip-Adapter's for the data set, 1.17 to 10; else 1.17" range:"[0,1000]" source:"Tip-Adapter" example:"2"`
 	// How sharply the cache falls off with distance, likewise.
 	Beta float64 `yaml:"beta" default:"1" range:"[0,1000]" source:"Tip-Adapter" example:"5.5"`
 	// Search both on `dataset.validation`, where there is one and labels are true.
 	Search bool `yaml:"search" default:"true" example:"false"`
-	// How far alpha is searched, in 20 steps: published between 3 and 50.
-	AlphaMax float64 `yaml:"alpha_max" default:"3" range:"(0.1,1000]" source:"Tip-Adapter, for ImageNet" example:"10"`
-	// How far beta is searched, in 200 steps: published between 7 and 50.
-	BetaMax float64 `yaml:"beta_max" default:"7" range:"(0.1,1000]" source:"Tip-Adapter, for ImageNet" example:"12"`
+	// How far alpha is searched, in 20 steps.
+	AlphaMax float64 `yaml:"alpha_max" default:"3" derived:"Tip-Adapter's for the data set, 3 to 50; else 3" range:"(0.1,1000]" source:"Tip-Adapter" example:"10"`
+	// How far beta is searched, in 200 steps.
+	BetaMax float64 `yaml:"beta_max" default:"7" derived:"Tip-Adapter's for the data set, 7 to 50; else 7" range:"(0.1,1000]" source:"Tip-Adapter" example:"12"`
 }
 
 // Probe says what is particular to the linear probe.

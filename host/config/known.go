@@ -49,9 +49,9 @@ var methods = []known{
 var (
 	coop        = []string{"learn.method=coop", "learn.epochs=0"}
 	clipAdapter = []string{"learn.method=clip-adapter", "learn.epochs=0"}
-	tipAdapter  = []string{"learn.method=tip-adapter"}
+	tipAdapter  = []string{"learn.method=tip-adapter", "learn.views=10"}
 	tipAdapterF = []string{
-		"learn.method=tip-adapter-f", "learn.epochs=20", "learn.batch_size=256", "learn.learning_rate=0.001", "learn.weight_decay=0.01",
+		"learn.method=tip-adapter-f", "learn.views=10", "learn.epochs=0", "learn.batch_size=256", "learn.learning_rate=0.001", "learn.weight_decay=0.01",
 	}
 	linearProbe = []string{"learn.method=linear-probe"}
 )

@@ -334,10 +334,55 @@ func TestMethodDefaults(t *testing.T) {
 			t.Errorf("%v: read again it is another: %v", c.set, err)
 		}
 	}
-	for _, method := range []string{"prompt", "tip-adapter-f", "zero-shot"} {
+	for _, method := range []string{"prompt", "linear-probe", "zero-shot"} {
 		_, err := config.Load(config.Source{Set: []string{"models=[{path: m}]", "dataset.path=d", "learn.method=" + method, "learn.epochs=0"}})
-		if err == nil || !strings.Contains(err.Error(), "learn.epochs: 0 is for coop and clip-adapter alone") {
+		if err == nil || !strings.Contains(err.Error(), "learn.epochs: 0 is for coop, clip-adapter and tip-adapter-f alone") {
 			t.Errorf("%s with 0 epochs: %v", method, err)
+		}
+	}
+}
+
+// TestTipDefaults holds Tip-Adapter's settings by data set to those of its
+// configurations: init_alpha, search_scale, train_epoch, augment_epoch.
+func TestTipDefaults(t *testing.T) {
+	type settings struct {
+		Alpha, Beta, AlphaMax, BetaMax float64
+		Epochs, Views                  int
+	}
+	for kind, want := range map[string]settings{
+		"imagenet": {1.17, 1, 3, 7, 20, 10}, "caltech101": {3, 1, 5, 12, 20, 10}, "oxford_pets": {1.17, 1, 3, 7, 20, 10},
+		"stanford_cars": {3, 1, 10, 20, 20, 10}, "oxford_flowers": {10, 1, 50, 50, 20, 10}, "food101": {1.17, 1, 10, 10, 20, 10},
+		"fgvc_aircraft": {5, 1, 30, 30, 20, 10}, "sun397": {1.17, 1, 10, 12, 20, 10}, "dtd": {2, 1, 13, 13, 20, 10},
+		"eurosat": {2, 1, 10, 12, 100, 10}, "ucf101": {3, 1, 3, 7, 20, 10}, "folder": {1.17, 1, 3, 7, 20, 10},
+	} {
+		load := func(set ...string) *config.Config {
+			c, err := config.Load(config.Source{Set: append([]string{"models=[{path: m}]", "dataset={path: d, kind: " + kind + "}"}, set...)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return c
+		}
+		of := func(c *config.Config) settings {
+			tip := c.Learn.Tip
+			return settings{tip.Alpha, tip.Beta, tip.AlphaMax, tip.BetaMax, c.Learn.Epochs, c.Learn.Views}
+		}
+		loaded := load("learn.method=tip-adapter-f")
+		if diff := cmp.Diff(want, of(loaded)); diff != "" {
+			t.Errorf("%s: %s", kind, diff)
+		}
+		again, err := config.Load(config.Source{File: "run.yaml", Text: loaded.Effective("")})
+		if err != nil || again.Fingerprint() != loaded.Fingerprint() {
+			t.Errorf("%s: read again it is another: %v", kind, err)
+		}
+		given := load("learn={method: tip-adapter-f, views: 1, epochs: 3, tip: {alpha: 4, beta: 2, alpha_max: 6, beta_max: 8}}")
+		if diff := cmp.Diff(settings{4, 2, 6, 8, 3, 1}, of(given)); diff != "" {
+			t.Errorf("%s, given: %s", kind, diff)
+		}
+		if c := load("learn.method=prompt"); c.Learn.Views != 1 || c.Learn.Epochs != 50 {
+			t.Errorf("%s: prompts of %d views, %d epochs", kind, c.Learn.Views, c.Learn.Epochs)
+		}
+		if alone := load("learn.method=tip-adapter"); alone.Learn.Tip != loaded.Learn.Tip || alone.Learn.Views != 10 {
+			t.Errorf("%s: tip-adapter has %+v", kind, alone.Learn)
 		}
 	}
 }

@@ -4,9 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"runtime"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/host/learn/numeric"
@@ -74,46 +71,59 @@ func (c Cache) count(ctx context.Context, features array.Matrix, labels []int, g
 	text, affinities := array.NewMatrix(features.Rows, c.Text.Rows), array.NewMatrix(features.Rows, c.Keys.Rows)
 	numeric.TimesTransposed(c.Scale, features, c.Text, text)
 	numeric.TimesTransposed(1, features, c.Keys, affinities)
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
-	for i, row := range correct { // a beta at a time: no two write to one row
-		group.Go(func() error {
-			nearness, votes := make([]float64, c.Keys.Rows), make([]float64, c.Text.Rows)
-			for picture, label := range labels {
-				if err := ctx.Err(); err != nil {
-					return err
-				}
-				c.votes(affinities.Row(picture), g.beta(i), nearness, votes)
-				for j := range row {
-					if largestSum(text.Row(picture), g.alpha(j), votes) == label {
-						row[j]++
-					}
-				}
+	right := make([][]bool, len(labels)) // of a picture, by pair
+	numeric.Parallel(len(labels), func(picture int) {
+		if ctx.Err() == nil {
+			right[picture] = c.pairs(text.Row(picture), affinities.Row(picture), labels[picture], g)
+		}
+	})
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	for _, pairs := range right {
+		for pair, is := range pairs {
+			if is {
+				correct[pair/g.AlphaSteps][pair%g.AlphaSteps]++
 			}
-			return nil
-		})
-	}
-	return group.Wait()
-}
-
-// votes fills votes with exp(-beta (1 - affinity)) Y.
-func (c Cache) votes(affinities []float32, beta float64, nearness, votes []float64) {
-	for k, affinity := range affinities {
-		nearness[k] = math.Exp(-beta * (1 - float64(affinity)))
-	}
-	clear(votes)
-	for _, v := range c.Values {
-		votes[v.Class] += float64(v.Weight) * nearness[v.Key]
-	}
-}
-
-// largestSum is the class with the largest text + alpha votes, the first among equals.
-func largestSum(text []float32, alpha float64, votes []float64) int {
-	best, most := 0, math.Inf(-1)
-	for class, vote := range votes {
-		if sum := float64(text[class]) + alpha*vote; sum > most {
-			best, most = class, sum
 		}
 	}
-	return best
+	return nil
+}
+
+// pairs says of a picture which pairs classify it right, by its text logits and its
+// affinities to the keys.
+func (c Cache) pairs(text, affinities []float32, label int, g Grid) []bool {
+	// From one beta to the next exp(-beta (1 - affinity)) changes by the same factor: an
+	// exponential a key, not one for each beta. Rounding adds up to 1e-13 at most.
+	nearness, factors := make([]float64, len(affinities)), make([]float64, len(affinities))
+	for k, affinity := range affinities {
+		nearness[k] = math.Exp(-g.beta(0) * (1 - float64(affinity)))
+		factors[k] = math.Exp(-(g.beta(1) - g.beta(0)) * (1 - float64(affinity)))
+	}
+	votes, right := make([]float64, len(text)), make([]bool, 0, g.BetaSteps*g.AlphaSteps)
+	for range g.BetaSteps {
+		clear(votes)
+		for _, v := range c.Values {
+			votes[v.Class] += float64(v.Weight) * nearness[v.Key]
+		}
+		for j := range g.AlphaSteps {
+			right = append(right, wins(text, g.alpha(j), votes, label))
+		}
+		for k, factor := range factors {
+			nearness[k] *= factor
+		}
+	}
+	return right
+}
+
+// wins reports whether text + alpha votes is largest at label, and at no class before it
+// as large.
+func wins(text []float32, alpha float64, votes []float64, label int) bool {
+	most := float64(text[label]) + alpha*votes[label]
+	for class, vote := range votes {
+		if sum := float64(text[class]) + alpha*vote; sum > most || sum == most && class < label {
+			return false
+		}
+	}
+	return true
 }
