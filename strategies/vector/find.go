@@ -3,49 +3,75 @@ package vector
 import "math"
 
 // FirstTwo are the largest of some numbers that are not negative, of equals the
-// first, where it is, and the next; -1 where there is one alone.
+// first, where it is, and the next; -1 where there is one alone. It has no branches,
+// which are dear in a module: the order of such numbers is that of their bits.
 func FirstTwo[T float32 | float64](values []T) (at int, first, second T) {
-	first, second = -1, -1
-	n := 0
+	f, s := int64(-1), int64(-1)
+	n, begin := 0, 0 // begin of the step with the first
 	for ; len(values)-n >= Step; n += Step {
 		v := (*[Step]T)(values[n:])
-		at, first, second = better2(at, first, second, v, n, 0)
-		at, first, second = better2(at, first, second, v, n, 2)
-		at, first, second = better2(at, first, second, v, n, 4)
-		at, first, second = better2(at, first, second, v, n, 6)
-		at, first, second = better2(at, first, second, v, n, 8)
-		at, first, second = better2(at, first, second, v, n, 10)
-		at, first, second = better2(at, first, second, v, n, 12)
-		at, first, second = better2(at, first, second, v, n, 14)
-		at, first, second = better2(at, first, second, v, n, 16)
-		at, first, second = better2(at, first, second, v, n, 18)
-		at, first, second = better2(at, first, second, v, n, 20)
-		at, first, second = better2(at, first, second, v, n, 22)
-		at, first, second = better2(at, first, second, v, n, 24)
-		at, first, second = better2(at, first, second, v, n, 26)
-		at, first, second = better2(at, first, second, v, n, 28)
-		at, first, second = better2(at, first, second, v, n, 30)
+		before := f
+		f, s = better(f, s, magnitude(v[0]))
+		f, s = better(f, s, magnitude(v[1]))
+		f, s = better(f, s, magnitude(v[2]))
+		f, s = better(f, s, magnitude(v[3]))
+		f, s = better(f, s, magnitude(v[4]))
+		f, s = better(f, s, magnitude(v[5]))
+		f, s = better(f, s, magnitude(v[6]))
+		f, s = better(f, s, magnitude(v[7]))
+		f, s = better(f, s, magnitude(v[8]))
+		f, s = better(f, s, magnitude(v[9]))
+		f, s = better(f, s, magnitude(v[10]))
+		f, s = better(f, s, magnitude(v[11]))
+		f, s = better(f, s, magnitude(v[12]))
+		f, s = better(f, s, magnitude(v[13]))
+		f, s = better(f, s, magnitude(v[14]))
+		f, s = better(f, s, magnitude(v[15]))
+		f, s = better(f, s, magnitude(v[16]))
+		f, s = better(f, s, magnitude(v[17]))
+		f, s = better(f, s, magnitude(v[18]))
+		f, s = better(f, s, magnitude(v[19]))
+		f, s = better(f, s, magnitude(v[20]))
+		f, s = better(f, s, magnitude(v[21]))
+		f, s = better(f, s, magnitude(v[22]))
+		f, s = better(f, s, magnitude(v[23]))
+		f, s = better(f, s, magnitude(v[24]))
+		f, s = better(f, s, magnitude(v[25]))
+		f, s = better(f, s, magnitude(v[26]))
+		f, s = better(f, s, magnitude(v[27]))
+		f, s = better(f, s, magnitude(v[28]))
+		f, s = better(f, s, magnitude(v[29]))
+		f, s = better(f, s, magnitude(v[30]))
+		f, s = better(f, s, magnitude(v[31]))
+		if f > before {
+			begin = n
+		}
 	}
-	for ; n < len(values); n++ {
-		at, first, second = better(at, first, second, n, values[n])
+	for i, x := range values[n:] {
+		before := f
+		if f, s = better(f, s, magnitude(x)); f > before {
+			begin = n + i
+		}
 	}
-	return at, first, second
-}
-
-func better2[T float32 | float64](at int, first, second T, v *[Step]T, n, i int) (int, T, T) {
-	at, first, second = better(at, first, second, n+i, v[i])
-	return better(at, first, second, n+i+1, v[i+1])
+	for at = begin; magnitude(values[at]) != f; at++ {
+	}
+	if s < 0 {
+		return at, values[at], -1
+	}
+	return at, values[at], T(math.Float64frombits(uint64(s)))
 }
 
 // better takes one more number into account.
-func better[T float32 | float64](at int, first, second T, i int, x T) (int, T, T) {
-	if x > second {
-		if x > first {
-			return i, x, first
-		}
-		second = x
-	}
-	return at, first, second
+func better(first, second, x int64) (largest, next int64) {
+	less := x - first
+	less &= less >> 63 // 0 where x is the larger
+	low := first + less
+	rise := low - second
+	return x - less, low - rise&(rise>>63)
+}
+
+func magnitude[T float32 | float64](x T) int64 {
+	return int64(math.Float64bits(float64(x)) &^ (1 << 63)) // 0 may be negative
 }
 
 // Above has, of up to 32 numbers that are not negative, the bits of those that are
@@ -96,7 +122,7 @@ func Above(p []float32, number float32, bars []float32) (set uint32) {
 
 // reaches is 1 or 0, without a branch.
 func reaches(p, bar float32, least int64) uint32 {
-	x := order(p)
+	x := order(p) & math.MaxInt32 // 0 may be negative
 	return uint32(((x-least)|(x-order(bar)))>>63) + 1
 }
 

@@ -87,7 +87,9 @@ func dotTwo(x, y *[Step]float32, f *[Step]float64, i int, sumX, sumY float64) (f
 	return sumX + float64(float64(x[i])*f[i]), sumY + float64(float64(y[i])*f[i])
 }
 
-func below(x float32, least int32) int32 { return int32(math.Float32bits(x)) - least }
+func below(x float32, least int32) int32 {
+	return int32(math.Float32bits(x)&^(1<<31)) - least // 0 may be negative
+}
 
 // AddFour adds four rows, each times its weight, to sums, one after the other.
 func AddFour(sums []float64, weights *[4]float64, a, b, c, d []float32) {

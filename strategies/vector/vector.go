@@ -83,7 +83,7 @@ func MultiplyAtLeast(products []float64, p []float32, least float32) {
 // atLeast is max, which is a call in a module: the order of numbers that are not
 // negative is that of their bits.
 func atLeast(p float32, least int64) float64 {
-	bits := int64(math.Float32bits(p))
+	bits := int64(math.Float32bits(p) &^ (1 << 31)) // 0 may be negative
 	below := bits - least
 	return float64(math.Float32frombits(uint32(bits - below&(below>>63))))
 }
