@@ -236,7 +236,7 @@ func TestFewShotKnobs(t *testing.T) {
 		}
 	}
 	tip := newLooked(t, "eurosat", "tip-adapter", "", "8")
-	got = tip.with(t, manifest("squash", 100, "float32", 10, 8100), "dataset.kind=eurosat", "learn.method=tip-adapter", "learn.labels=true", "learn.tip.search=false")
+	got = tip.with(t, manifest("squash", 100, "float32", 10, 8100), "dataset.kind=eurosat", "learn.method=tip-adapter", "learn.labels=true", "learn.tip.search=false", "learn.views=1")
 	for _, want := range []string{"published with clip", "learn.tip.search: false, published with true", "learn.views: 1", "searched on validation pictures"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%q is not in\n%s", want, got)
