@@ -71,7 +71,7 @@ func (r *run) encode(ctx context.Context, labels func(picture int) string) (_ []
 			err = errors.Join(err, m.Cache.Close())
 		}
 	}()
-	task := r.options.Display.Start("encode", len(sources), "pictures")
+	task := r.display.Start("encode", len(sources), "pictures")
 	result, err := encode.Encode(ctx, sources, models, encode.Options{
 		BatchSize: r.config.Run.BatchSize, Workers: r.config.Run.Threads, Limits: limits,
 		FailOnBadPicture: r.config.Dataset.Corrupt == "fail", Progress: task.Set, FlushEvery: saveEvery,
@@ -182,7 +182,7 @@ func (r *run) warnSkipped(sources []encode.Source, skipped []encode.Skipped) err
 // warn tells the user, the log and the manifest.
 func (r *run) warn(format string, arguments ...any) {
 	message := fmt.Sprintf(format, arguments...)
-	r.options.Display.Say("warning: %s", message)
+	r.display.Say("warning: %s", message)
 	r.log.Warn(message)
 	r.manifest.Warnings = append(r.manifest.Warnings, message)
 }

@@ -51,7 +51,7 @@ func (x *examiner) evaluate(ctx context.Context) (_ []string, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, features.Close()) }()
-	task := x.options.Display.Start("evaluate", len(x.kept.test), "pictures")
+	task := x.display.Start("evaluate", len(x.kept.test), "pictures")
 	defer task.End()
 
 	e := &evaluation{examiner: x, classifier: &classifier, features: features.Matrix, predictions: make([]evaluate.Prediction, len(x.kept.test))}
@@ -254,7 +254,7 @@ func (r *run) report(ctx context.Context) ([]string, error) {
 	if !r.config.Report.Enabled {
 		return nil, nil
 	}
-	task := r.options.Display.Start("report", 1, "page")
+	task := r.display.Start("report", 1, "page")
 	defer task.End()
 	// The report shows the manifest: it is to be complete but for this stage.
 	if err := r.manifest.write(r.folder); err != nil {

@@ -56,7 +56,7 @@ func (r *run) learnHeads(ctx context.Context, l *lessons, classifier learn.Class
 		seeds = seeds[:1]
 	}
 	c.sayPlan(seeds)
-	c.task = r.options.Display.Start("learn", len(seeds)*c.steps(l.pictures()), "steps")
+	c.task = r.display.Start("learn", len(seeds)*c.steps(l.pictures()), "steps")
 	defer c.task.End()
 	whole, outputs := c.classifier, []string(nil)
 	for _, seed := range seeds {
@@ -115,7 +115,7 @@ func (c *headCourse) sayPlan(seeds []uint64) {
 // note tells the user and the log.
 func (r *run) note(format string, arguments ...any) {
 	message := fmt.Sprintf(format, arguments...)
-	r.options.Display.Say("%s", message)
+	r.display.Say("%s", message)
 	r.log.Info(message)
 }
 

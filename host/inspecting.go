@@ -23,8 +23,9 @@ type Inspection struct {
 func Inspect(c *config.Config) (*Inspection, error) {
 	lenient := *c
 	lenient.Dataset.Missing = "skip"
-	p := &plan{config: &lenient, shared: NewShared()} // which opens nothing
-	truth, err := p.openData()
+	shared := NewShared() // which opens nothing
+	p := &plan{config: &lenient, shared: shared.models}
+	truth, err := p.openData(shared)
 	if err != nil {
 		return nil, err
 	}

@@ -29,7 +29,7 @@ func (r *run) classify(ctx context.Context) ([]string, error) {
 	if err := os.MkdirAll(r.folder.Join(probabilitiesDir), 0o755); err != nil {
 		return nil, fmt.Errorf("making the run's folders: %w", err)
 	}
-	task := r.options.Display.Start("classify", len(r.models), "models")
+	task := r.display.Start("classify", len(r.models), "models")
 	defer task.End()
 	var outputs []string
 	for i := range r.models {
@@ -147,7 +147,7 @@ func (r *run) combine(ctx context.Context) (_ []string, err error) {
 
 // combineInto combines what the ensemble policy sees, after so many rounds, into a file.
 func (r *run) combineInto(ctx context.Context, name string, in plugins.Input, rounds int) error {
-	task := r.options.Display.Start("combine", len(r.kept.unlabeled), "pictures")
+	task := r.display.Start("combine", len(r.kept.unlabeled), "pictures")
 	defer task.End()
 	told, err := r.ensemble.CombineFile(ctx, in, r.folder.Join(name), task.Set)
 	r.hear(r.ensemble, told, rounds)
@@ -180,7 +180,7 @@ func (r *run) hear(p *label.Policy, told plugins.Record, before int) {
 		}
 		r.log.Log(context.Background(), level, line.Text, attributes...)
 		if r.log.Enabled(context.Background(), level) {
-			r.options.Display.Say("%s", label.Say(p.Name, line))
+			r.display.Say("%s", label.Say(p.Name, line))
 		}
 	}
 }

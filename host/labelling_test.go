@@ -37,7 +37,7 @@ func labelled(t *testing.T) (*run, *plugins.Catalogue, string) {
 	}
 	r.config = &config.Config{}
 	r.models = []*backbone.Description{{Name: "vit"}}
-	r.options.Display = progress.Silent
+	r.display = progress.Silent
 	catalogue := plugins.NewCatalogue(plugins.Options{Grants: []string{plugins.GrantFeatures}})
 	t.Cleanup(func() {
 		if err := catalogue.Close(); err != nil {
@@ -99,7 +99,7 @@ func TestHear(t *testing.T) {
 	r, catalogue, guest := labelled(t)
 	var log, shown bytes.Buffer
 	r.log = slog.New(slog.NewJSONHandler(&log, nil))
-	r.options.Display = progress.New(&shown, false)
+	r.display = progress.New(&shown, false)
 	var err error
 	r.selection, err = label.Open(t.Context(), catalogue, guest+"#kinds", json.RawMessage(`{"kinds": "hard"}`), sdk.KindSelection)
 	if err != nil {

@@ -95,12 +95,12 @@ func (r *run) zeroShot() (array.Matrix, error) {
 }
 
 func (r *run) learnContexts(ctx context.Context, prompts *learn.ClassPrompts, l *lessons) ([]learn.Context, error) {
-	settings, display := r.settings(prompts, l), r.options.Display
+	settings, display := r.settings(prompts, l), r.display
 	task := display.Start("learn", learn.NewPlan(settings, l.pictures()).Steps(), "steps")
 	defer task.End()
 	return learn.Run(ctx, learn.Job{
 		Folder: r.folder.Join(l.place), Prompt: prompts.Prompt, Gradienter: prompts, Initial: prompts.Initial(),
-		Data: l.Data, Rows: l.rows, Settings: settings, Software: r.options.Version,
+		Data: l.Data, Rows: l.rows, Settings: settings, Software: r.version,
 		Events: learn.Events{
 			OnPlan: func(p learn.Plan) {
 				display.Say("learn: %s", p)

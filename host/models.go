@@ -17,13 +17,13 @@ import (
 type towers struct {
 	described []*backbone.Description
 	options   graphs.Options
-	shared    *Shared
+	shared    *sharedModels
 	log       *slog.Logger
 
 	device func() (string, error) // that the models are on, or will be
 }
 
-func newTowers(described []*backbone.Description, options graphs.Options, shared *Shared, log *slog.Logger) *towers {
+func newTowers(described []*backbone.Description, options graphs.Options, shared *sharedModels, log *slog.Logger) *towers {
 	return &towers{
 		described: described, options: options, shared: shared, log: log,
 		device: sync.OnceValues(func() (string, error) { return graphs.DeviceFor(options) }),

@@ -31,7 +31,7 @@ type plan struct {
 	supervision         *dataset.Supervision
 	models              []*backbone.Description
 	catalogue           *plugins.Catalogue
-	shared              *Shared
+	shared              *sharedModels
 	ensemble, selection *label.Policy
 	prior               []float64 // of the classes; nil without
 }
@@ -45,8 +45,8 @@ func prepare(ctx context.Context, c *config.Config, options Options) (*plan, *da
 	if err != nil {
 		return nil, nil, err
 	}
-	p := &plan{config: c, catalogue: catalogue, shared: options.Shared}
-	truth, err := p.openData()
+	p := &plan{config: c, catalogue: catalogue, shared: options.Shared.models}
+	truth, err := p.openData(options.Shared)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -132,9 +132,9 @@ func policyError(key string, err error) error {
 	return err
 }
 
-func (p *plan) openData() (*dataset.Truth, error) {
+func (p *plan) openData(shared *Shared) (*dataset.Truth, error) {
 	d := p.config.Dataset
-	data, truth, err := dataset.Open(dataset.Config{
+	data, truth, err := shared.openData(dataset.Config{
 		Kind: d.Kind, Path: d.Path, Variant: d.Variant, Split: d.Split, Classes: d.Classes,
 		Unlabeled: d.Unlabeled, Validation: d.Validation, Test: d.Test, SkipMissing: d.Missing == "skip",
 	})

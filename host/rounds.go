@@ -106,7 +106,7 @@ func (l *labelRounds) ask(ctx context.Context) (_ plugins.Selection, err error) 
 			return l.learnt(in.Models)
 		}
 	}
-	task, before := l.options.Display.Start("select", len(l.kept.unlabeled), "pictures"), l.done
+	task, before := l.display.Start("select", len(l.kept.unlabeled), "pictures"), l.done
 	defer task.End()
 	selected, err := l.selection.Select(ctx, in)
 	l.hear(l.selection, selected.Record, before)
@@ -201,7 +201,7 @@ func (l *labelRounds) keep(place string, s plugins.Selection, seeds []uint64) er
 	l.records = append(l.records, Round{
 		Round: l.done + 1, PseudoLabels: labels, Soft: len(s.Soft), CandidateSets: len(s.Candidates), Dropped: len(s.Drops), Seeds: seeds,
 	})
-	l.options.Display.Say("round %d of %d: %s", l.done+1, l.total, counted(labels, "pseudo label", "pseudo labels"))
+	l.display.Say("round %d of %d: %s", l.done+1, l.total, counted(labels, "pseudo label", "pseudo labels"))
 	l.log.Info("selected", "round", l.done+1, "of", l.total, "pseudo_labels", labels)
 	return nil
 }

@@ -69,10 +69,11 @@ func Run(ctx context.Context, c *config.Config, options Options) (_ *Summary, er
 	}
 	defer func() { err = errors.Join(err, closeLog()) }()
 
-	r := &run{plan: p, options: options, folder: f, log: log}
+	r := newRun(p, options, f)
+	r.log = log
 	r.towers = newTowers(p.models, graphs.Options{
 		Device: c.Device, Threads: c.Run.Threads, Precision: graphs.Precision(c.Run.Precision),
-	}, shared, log)
+	}, p.shared, log)
 	r.manifest = r.newManifest()
 	for _, note := range r.data.Notes {
 		r.warn("%s", note)
@@ -110,7 +111,8 @@ func statusOf(err error) string {
 // run is a run at work.
 type run struct {
 	*plan
-	options  Options
+	display  progress.Display
+	version  string // this program's
 	folder   *folder.Folder
 	log      *slog.Logger
 	manifest *Manifest
@@ -120,6 +122,12 @@ type run struct {
 	// prompts are those that are learnt: see classPrompts.
 	prompts *learn.ClassPrompts
 	chain   string // hash of everything that the finished stages put out
+}
+
+// newRun takes of the options what stages may see: the data sets that runs share come
+// with the truth.
+func newRun(p *plan, o Options, f *folder.Folder) *run {
+	return &run{plan: p, display: o.Display, version: o.Version, folder: f}
 }
 
 // A stage reads files and writes files. Its inputs are what the stages before it
@@ -290,7 +298,7 @@ func (r *run) newManifest() *Manifest {
 	m := &Manifest{
 		Schema: 1, Name: r.config.Name, Status: "running", Started: time.Now().UTC(),
 		Configuration: r.config.Fingerprint(), Seed: r.config.Seed,
-		Software: Software{Version: r.options.Version, Go: runtime.Version(), TensorFlow: graphs.Version()},
+		Software: Software{Version: r.version, Go: runtime.Version(), TensorFlow: graphs.Version()},
 		Machine:  Machine{System: runtime.GOOS + "/" + runtime.GOARCH, CPUs: runtime.NumCPU()},
 	}
 	if r.config.Learn.Method != config.MethodZeroShot {

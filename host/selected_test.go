@@ -146,7 +146,7 @@ func TestSelectionFilesThatDoNotFit(t *testing.T) {
 
 func TestWarnEmptyClasses(t *testing.T) {
 	r, _ := chosen(t)
-	r.log, r.options.Display = slog.New(slog.DiscardHandler), progress.Silent
+	r.log, r.display = slog.New(slog.DiscardHandler), progress.Silent
 	for name, s := range map[string]plugins.Selection{
 		"hard":       {Labels: []plugins.Label{{Class: 0}}},
 		"soft":       {Soft: []plugins.SoftLabel{{P: []sdk.Candidate{{Class: 0, P: 1}, {Class: 1, P: 0}}}}},

@@ -10,6 +10,7 @@ import (
 	"github.com/upl-host/upl-host/graphs"
 	"github.com/upl-host/upl-host/host/backbone"
 	"github.com/upl-host/upl-host/host/config"
+	"github.com/upl-host/upl-host/host/dataset"
 	"github.com/upl-host/upl-host/host/folder"
 	"github.com/upl-host/upl-host/plugins"
 )
@@ -18,13 +19,30 @@ import (
 const configurationName = "run.yaml"
 
 // Shared is what the runs of one process have in common, where there are several:
-// models stay open, and their folders and the plugins are read once. What changes
-// on disk meanwhile is not seen. The zero value is not ready: NewShared.
+// models stay open, their folders and the plugins are read once, and so is a data set
+// as long as the runs after each other have the same. What changes on disk meanwhile
+// is not seen. The zero value is not ready: NewShared.
 type Shared struct {
+	models *sharedModels
+
 	mutex      sync.Mutex
-	open       map[openKey]func() (*backbone.Backbone, error)
-	described  map[config.Model]func() (*backbone.Description, error)
 	catalogues map[catalogueKey]*plugins.Catalogue
+	data       openData
+}
+
+// sharedModels are all that a run at work holds of Shared, in which is the truth.
+type sharedModels struct {
+	mutex     sync.Mutex
+	open      map[openKey]func() (*backbone.Backbone, error)
+	described map[config.Model]func() (*backbone.Description, error)
+}
+
+// openData is the data set that was opened last: ImageNet's list alone takes seconds and
+// hundreds of megabytes.
+type openData struct {
+	config dataset.Config
+	set    *dataset.Dataset // nil: none
+	truth  *dataset.Truth
 }
 
 // openKey is what makes an open model another one.
@@ -42,11 +60,11 @@ type catalogueKey struct {
 
 // NewShared shares nothing yet.
 func NewShared() *Shared {
-	return &Shared{
-		open:       make(map[openKey]func() (*backbone.Backbone, error)),
-		described:  make(map[config.Model]func() (*backbone.Description, error)),
-		catalogues: make(map[catalogueKey]*plugins.Catalogue),
+	models := &sharedModels{
+		open:      make(map[openKey]func() (*backbone.Backbone, error)),
+		described: make(map[config.Model]func() (*backbone.Description, error)),
 	}
+	return &Shared{models: models, catalogues: make(map[catalogueKey]*plugins.Catalogue)}
 }
 
 // sharing is what a run shares with others, or alone has until done.
@@ -59,7 +77,7 @@ func (o Options) sharing() (s *Shared, done func() error) {
 }
 
 // model opens a model, or waits until another call has.
-func (s *Shared) model(d *backbone.Description, options graphs.Options, opened func(*backbone.Backbone)) func() (*backbone.Backbone, error) {
+func (s *sharedModels) model(d *backbone.Description, options graphs.Options, opened func(*backbone.Backbone)) func() (*backbone.Backbone, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	key := openKey{d.Name, d.Dir, options}
@@ -76,7 +94,7 @@ func (s *Shared) model(d *backbone.Description, options graphs.Options, opened f
 }
 
 // describe reads a model's folder.
-func (s *Shared) describe(m config.Model) (*backbone.Description, error) {
+func (s *sharedModels) describe(m config.Model) (*backbone.Description, error) {
 	s.mutex.Lock()
 	describe := s.described[m]
 	if describe == nil {
@@ -85,6 +103,21 @@ func (s *Shared) describe(m config.Model) (*backbone.Description, error) {
 	}
 	s.mutex.Unlock()
 	return describe()
+}
+
+// openData opens a data set, which nobody changes.
+func (s *Shared) openData(c dataset.Config) (*dataset.Dataset, *dataset.Truth, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if s.data.set != nil && s.data.config == c {
+		return s.data.set, s.data.truth, nil
+	}
+	set, truth, err := dataset.Open(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.data = openData{c, set, truth}
+	return set, truth, nil
 }
 
 // catalogue is that of a configuration.
@@ -103,7 +136,9 @@ func (s *Shared) catalogue(c *config.Config, options plugins.Options) (*plugins.
 }
 
 // Keep closes the models that are in none of these configurations.
-func (s *Shared) Keep(next ...*config.Config) error {
+func (s *Shared) Keep(next ...*config.Config) error { return s.models.keep(next) }
+
+func (s *sharedModels) keep(next []*config.Config) error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	var errs []error
@@ -162,7 +197,7 @@ func Finished(ctx context.Context, c *config.Config, options Options) (_ *Summar
 	if err != nil || before == nil || refuseOther(f.Path, before, c) != nil {
 		return nil, err
 	}
-	r := &run{plan: p, options: options, folder: f}
+	r := newRun(p, options, f)
 	r.manifest = r.newManifest()
 	for _, s := range r.stageList(&examiner{run: r, truth: truth}) {
 		record, finished := f.Finished(s.name, r.inputs(s))

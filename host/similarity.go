@@ -62,7 +62,7 @@ func (r *run) classifierOf(ctx context.Context, model int, zeroShot array.Matrix
 	m := r.models[model]
 	c := learn.Classifier{
 		ZeroShot: zeroShot, ClassNames: r.classNames, Templates: slices.Concat([]string{}, r.prompting.templates), LogitScale: m.Config.LogitScale,
-		Model: m.Name, ModelHash: m.Hash, Preprocessing: m.Transform.Key(), Software: r.options.Version,
+		Model: m.Name, ModelHash: m.Hash, Preprocessing: m.Transform.Key(), Software: r.version,
 	}
 	if m.HasSimilarity {
 		c.TextClasses, c.Similarity = r.prompting.of(), r.similarity(ctx, model)

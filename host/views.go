@@ -24,7 +24,7 @@ const viewsAtOnce = 4
 func (r *run) viewFeatures(ctx context.Context, pictures []int, views int) ([]array.Matrix, error) {
 	// A picture with several labels is encoded once.
 	distinct := slices.Compact(slices.Sorted(slices.Values(pictures)))
-	task := r.options.Display.Start("views", len(distinct)*views, "views")
+	task := r.display.Start("views", len(distinct)*views, "views")
 	defer task.End()
 	features := make([]array.Matrix, 0, views)
 	for first := 0; first < views; first += viewsAtOnce {
