@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/upl-host/upl-host/host/dataset"
+	"github.com/upl-host/upl-host/host/dataset/internal/datatest"
 )
 
 // pack makes a tar of names and contents, in turn.
@@ -43,7 +44,7 @@ func webDataset(t testing.TB) map[string]string {
 }
 
 func TestWebDataset(t *testing.T) {
-	root := tree(t, webDataset(t))
+	root := datatest.Tree(t, webDataset(t))
 	c := dataset.Config{Kind: dataset.KindWebDataset, Path: root}
 	want := opened{
 		Classes:   []string{"tabby_cat=tabby cat", "dog=dog"},
@@ -80,7 +81,7 @@ func TestClassesOfContainers(t *testing.T) {
 	delete(files, "unlabeled/0.tar")
 	files["cats.txt"] = "cat\nhound\n"
 	files["turned.txt"] = "dog\ntabby_cat\thouse cat\n"
-	root := tree(t, files)
+	root := datatest.Tree(t, files)
 	for file, want := range map[string]opened{
 		"cats.txt":   {Classes: []string{"cat=cat", "hound=hound"}, Test: []string{"test/0.tar/4.jpg=cat"}},
 		"turned.txt": {Classes: []string{"dog=dog", "tabby_cat=house cat"}, Test: []string{"test/0.tar/4.jpg=house cat"}},
@@ -105,7 +106,7 @@ func TestClassesOfContainers(t *testing.T) {
 // Two classes of one name, as in ImageNet's list, are two classes; a user's list may
 // name them both.
 func TestClassesOfTheSameName(t *testing.T) {
-	root := tree(t, map[string]string{
+	root := datatest.Tree(t, map[string]string{
 		"classnames.txt": "cat\nsunglasses\nsunglasses\n", "mine.txt": "cat\nsunglasses\ndark glasses\n",
 		"0.tar": pack(t, "0.jpg", "", "0.cls", "0", "1.jpg", "", "1.cls", "1", "2.jpg", "", "2.cls", "2"),
 	})
@@ -163,12 +164,12 @@ func TestContainerFaults(t *testing.T) {
 		"same names": {map[string]string{"classnames.txt": "a_b\nA b", "0.tar": pack(t, "1.jpg", "x", "1.cls", "0")}, dataset.KindWebDataset, `"a_b" and "A b" are the same class name`},
 		"no Parquet": {map[string]string{"a.parquet": "PAR1"}, dataset.KindParquet, "a.parquet: is "},
 	} {
-		_, _, err := dataset.Open(dataset.Config{Kind: c.kind, Path: tree(t, c.files)})
+		_, _, err := dataset.Open(dataset.Config{Kind: c.kind, Path: datatest.Tree(t, c.files)})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: the error is %v, want %q", name, err, c.want)
 		}
 	}
-	_, _, err := dataset.Open(dataset.Config{Kind: dataset.KindWebDataset, Path: filepath.Join(tree(t, map[string]string{"0.tar": ""}), "0.tar")})
+	_, _, err := dataset.Open(dataset.Config{Kind: dataset.KindWebDataset, Path: filepath.Join(datatest.Tree(t, map[string]string{"0.tar": ""}), "0.tar")})
 	if err == nil || !strings.Contains(err.Error(), "is a file, but kind webdataset reads the folder") {
 		t.Errorf("one tar is the error %v", err)
 	}
@@ -184,11 +185,11 @@ func TestDetect(t *testing.T) {
 		for _, name := range files {
 			content[name] = ""
 		}
-		if got := dataset.Detect(tree(t, content)); got != want {
+		if got := dataset.Detect(datatest.Tree(t, content)); got != want {
 			t.Errorf("%q is detected as %s, not %s", files, got, want)
 		}
 	}
-	root := tree(t, map[string]string{"t.csv": "", "t.JSONL": "", "t.parquet": "", "0.tar": "", "list": ""})
+	root := datatest.Tree(t, map[string]string{"t.csv": "", "t.JSONL": "", "t.parquet": "", "0.tar": "", "list": ""})
 	for name, want := range map[string]string{"t.csv": "csv", "t.JSONL": "jsonl", "t.parquet": "parquet", "0.tar": "webdataset", "list": "list", "nowhere": "folder"} {
 		if got := dataset.Detect(filepath.Join(root, name)); got != want {
 			t.Errorf("%s is detected as %s, not %s", name, got, want)

@@ -14,34 +14,11 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/upl-host/upl-host/host/dataset"
+	"github.com/upl-host/upl-host/host/dataset/internal/datatest"
 )
 
 // tree makes files below a folder: their content by their paths; a content that
 // begins with -> makes a symbolic link.
-func tree(t testing.TB, files map[string]string) string {
-	t.Helper()
-	root := t.TempDir()
-	for name, content := range files {
-		path := filepath.Join(root, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		var err error
-		switch target, link := strings.CutPrefix(content, "->"); {
-		case link:
-			err = os.Symlink(target, path)
-		case strings.HasSuffix(name, "/"):
-			err = os.MkdirAll(path, 0o755)
-		default:
-			err = os.WriteFile(path, []byte(content), 0o600)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	return root
-}
-
 // opened is a data set as a test compares it: pictures by IDs, labels by names.
 type opened struct {
 	Classes, Unlabeled, Validation, Test []string // a class as folder=name, a picture as id=label
@@ -89,7 +66,7 @@ func mustOpen(t testing.TB, c dataset.Config) opened {
 }
 
 func TestFolder(t *testing.T) {
-	root := tree(t, map[string]string{
+	root := datatest.Tree(t, map[string]string{
 		"tabby_cat/2.JPG": "", "tabby_cat/10.png": "", "tabby_cat/more/1.webp": "", "tabby_cat/notes.txt": "",
 		"Dog/a.tiff": "", "Dog/._a.tiff": "", "Dog/.thumbnails/a.jpg": "", "README": "", "empty/": "",
 	})
@@ -108,7 +85,7 @@ func TestFolder(t *testing.T) {
 }
 
 func TestFolderSplits(t *testing.T) {
-	root := tree(t, map[string]string{
+	root := datatest.Tree(t, map[string]string{
 		"images/train/cat/1.png": "", "images/train/loose.png": "", "images/test/dog/1.png": "", "images/test/cat/1.png": "",
 		"classes.txt": "\ufeff# folder, tab, name\r\ndog\tbig_dog\r\n\r\ncat\t house  cat \r\n",
 	})
@@ -129,7 +106,7 @@ func TestFolderSplits(t *testing.T) {
 // A classes file of names alone finds folders up to case, spaces and _; class
 // folders may lie deeper.
 func TestFolderNames(t *testing.T) {
-	root := tree(t, map[string]string{
+	root := datatest.Tree(t, map[string]string{
 		"Tabby_Cat/1.png": "", "a/abbey/1.png": "", "a/arch/in/1.png": "",
 		"classes.txt": "tabby cat\na/abbey\tabbey\na/arch\tarch\n",
 	})
@@ -140,7 +117,7 @@ func TestFolderNames(t *testing.T) {
 }
 
 func TestFolderWithTableOfSplit(t *testing.T) {
-	root := tree(t, map[string]string{"cat/1.png": "", "dog/1.png": "", "few.csv": "path\ncat/1.png\n"})
+	root := datatest.Tree(t, map[string]string{"cat/1.png": "", "dog/1.png": "", "few.csv": "path\ncat/1.png\n"})
 	got := mustOpen(t, dataset.Config{Path: root, Unlabeled: "few.csv"})
 	if diff := cmp.Diff([]string{"cat/1.png=cat"}, got.Unlabeled); diff != "" {
 		t.Error(diff)
@@ -151,8 +128,8 @@ func TestFolderWithTableOfSplit(t *testing.T) {
 }
 
 func TestTable(t *testing.T) {
-	elsewhere := tree(t, map[string]string{"x.png": ""})
-	root := tree(t, map[string]string{
+	elsewhere := datatest.Tree(t, map[string]string{"x.png": ""})
+	root := datatest.Tree(t, map[string]string{
 		"in/a.jpg": "", "in/b.jpg": "", "c d.png": "",
 		"all.csv":  "\ufeffsize, Path ,LABEL\n3,in/b.jpg,\"ice cream, vanilla\"\n1,./in/a.jpg,tabby_cat\n2,c d.png,\n4," + elsewhere + "/x.png,Tabby Cat\n",
 		"some.csv": "path\nc d.png\n",
@@ -189,7 +166,7 @@ func TestTable(t *testing.T) {
 }
 
 func TestList(t *testing.T) {
-	root := tree(t, map[string]string{
+	root := datatest.Tree(t, map[string]string{
 		"b.png": "", "deep/er/a.gif": "", "deep/link.bmp": "->../b.png", "linked": "->deep/er", "list.txt": "# some\n\n b.png \ndeep/er/a.gif\n", "classes": "cat\ndog\n",
 	})
 	c := dataset.Config{Kind: dataset.KindList, Path: root, Classes: filepath.Join(root, "classes")}
@@ -217,7 +194,7 @@ func TestList(t *testing.T) {
 }
 
 func TestSkipMissing(t *testing.T) {
-	root := tree(t, map[string]string{"a.png": "", "b.png": "", "all.csv": "path,label\na.png,x\ngone.png,y\nb.png,y\n"})
+	root := datatest.Tree(t, map[string]string{"a.png": "", "b.png": "", "all.csv": "path,label\na.png,x\ngone.png,y\nb.png,y\n"})
 	got := mustOpen(t, dataset.Config{Kind: dataset.KindCSV, Path: filepath.Join(root, "all.csv"), SkipMissing: true})
 	want := opened{
 		Classes: []string{"x=x", "y=y"}, Unlabeled: []string{"a.png=x", "b.png=y"}, Test: []string{"a.png=x", "b.png=y"},
@@ -257,7 +234,7 @@ func TestOrderAndLimit(t *testing.T) {
 		}
 		files["one.csv"] = "path\n" + strings.Join(lines, "\n") + "\n"
 		files["two.csv"] = "path\n" + strings.Join(rapid.Permutation(lines).Draw(rt, "order"), "\n") + "\n"
-		root := tree(t, files)
+		root := datatest.Tree(t, files)
 		c := dataset.Config{Kind: dataset.KindCSV, Path: filepath.Join(root, "one.csv"), Classes: filepath.Join(root, "classes")}
 		one := mustOpen(t, c)
 		c.Path = filepath.Join(root, "two.csv")

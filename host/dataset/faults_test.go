@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/upl-host/upl-host/host/dataset"
+	"github.com/upl-host/upl-host/host/dataset/internal/datatest"
 )
 
 func TestFaults(t *testing.T) {
@@ -82,7 +83,7 @@ func TestFaults(t *testing.T) {
 		{"names of bytes", map[string]string{"cat/\xff.png": "", "do\ng/1.png": ""}, dataset.Config{Path: "."}, []string{`the name "\xff.png" is not UTF-8 text`, `the folder's name "do\ng"`}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			root := tree(t, test.files)
+			root := datatest.Tree(t, test.files)
 			c := test.config
 			if c.Path != "" {
 				c.Path = filepath.Join(root, c.Path)
@@ -107,7 +108,7 @@ func TestUnreadableFolder(t *testing.T) {
 	if os.Getuid() == 0 {
 		return // whom nothing is forbidden
 	}
-	root := tree(t, map[string]string{"cat/1.png": "", "dog/1.png": ""})
+	root := datatest.Tree(t, map[string]string{"cat/1.png": "", "dog/1.png": ""})
 	if err := os.Chmod(filepath.Join(root, "dog"), 0); err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +122,7 @@ func TestFaultsAreBounded(t *testing.T) {
 	for i := range 100 {
 		fmt.Fprintf(&classes, "folder%d\t\n", i)
 	}
-	root := tree(t, map[string]string{"1.png": "", "c": classes.String()})
+	root := datatest.Tree(t, map[string]string{"1.png": "", "c": classes.String()})
 	_, _, err := dataset.Open(dataset.Config{Kind: dataset.KindList, Path: root, Classes: filepath.Join(root, "c")})
 	if err == nil || !strings.Contains(err.Error(), "100 faults") || !strings.Contains(err.Error(), "and 80 more") || strings.Count(err.Error(), "\n") != 21 {
 		t.Errorf("%v", err)
@@ -134,7 +135,7 @@ func FuzzTable(f *testing.F) {
 	f.Add("path,label\na.png,cat\n", "cat\ndog\n")
 	f.Add("\ufeffPATH\n\"a\n.png\"\n../b.png\n", "a\tb\n\n#x\n")
 	f.Add("label,path\nx,a.png\ny,sub/b.png", "")
-	root := tree(f, map[string]string{"a.png": "", "sub/b.png": ""})
+	root := datatest.Tree(f, map[string]string{"a.png": "", "sub/b.png": ""})
 	f.Fuzz(func(t *testing.T, table, classes string) {
 		dir := t.TempDir()
 		c := dataset.Config{Kind: dataset.KindCSV, Path: root, Unlabeled: filepath.Join(dir, "t.csv"), Test: filepath.Join(dir, "t.csv")}

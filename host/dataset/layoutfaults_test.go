@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/upl-host/upl-host/host/dataset"
+	"github.com/upl-host/upl-host/host/dataset/internal/datatest"
 )
 
 func TestLayoutFaults(t *testing.T) {
@@ -159,7 +160,7 @@ func TestLayoutFaults(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := test.config
-			c.Path = filepath.Join(tree(t, test.files), c.Path)
+			c.Path = filepath.Join(datatest.Tree(t, test.files), c.Path)
 			_, _, err := dataset.Open(c)
 			if err == nil {
 				t.Fatal("no error")
@@ -175,7 +176,7 @@ func TestLayoutFaults(t *testing.T) {
 
 // Pictures that a split file lists and that are not there are left out on request.
 func TestSkipMissingOfSplitFile(t *testing.T) {
-	root := tree(t, map[string]string{
+	root := datatest.Tree(t, map[string]string{
 		"dtd/images/a/1.jpg": "", "dtd/images/b/1.jpg": "",
 		"dtd/split_zhou_DescribableTextures.json": split(t, "a/1.jpg 0 a\nc/1.jpg 2 c", "", "b/1.jpg 1 b"),
 	})

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/upl-host/upl-host/host/dataset"
+	"github.com/upl-host/upl-host/host/dataset/internal/datatest"
 	"github.com/upl-host/upl-host/host/dataset/layout"
 )
 
@@ -98,7 +99,7 @@ func TestSplitFileLayouts(t *testing.T) {
 					files[l.Folder+"/"+l.Images+"/"+path] = ""
 				}
 			}
-			all := tree(t, files)
+			all := datatest.Tree(t, files)
 			got := mustOpen(t, dataset.Config{Kind: test.kind, Path: all})
 			if diff := cmp.Diff(got, mustOpen(t, dataset.Config{Kind: test.kind, Path: filepath.Join(all, l.Folder)})); diff != "" {
 				t.Errorf("by its own folder it is another:\n%s", diff)
@@ -125,7 +126,7 @@ func TestSplitFileLayouts(t *testing.T) {
 }
 
 func TestAircraft(t *testing.T) {
-	root := tree(t, map[string]string{
+	root := datatest.Tree(t, map[string]string{
 		"fgvc_aircraft/variants.txt":              "707-320\nF/A-18\n\nMD-11\n",
 		"fgvc_aircraft/images_variant_train.txt":  "0000002 MD-11\n0000001 707-320\n",
 		"fgvc_aircraft/images_variant_val.txt":    "0000003 F/A-18\n",
@@ -155,7 +156,7 @@ const someNames = "n01440764 tench\nn01443537 goldfish\nn03773504 missile\nn0400
 // ImageNet's classes are its sorted folders; val serves as the test split; two
 // classes of one name differ in name, and not in what prompts say.
 func TestImageNet(t *testing.T) {
-	root := tree(t, map[string]string{
+	root := datatest.Tree(t, map[string]string{
 		"imagenet/classnames.txt":                     someNames,
 		"imagenet/images/train/n04008634/a.JPEG":      "",
 		"imagenet/images/train/n01440764/b.JPEG":      "",
@@ -195,7 +196,7 @@ func TestImageNet(t *testing.T) {
 }
 
 func TestImageNetVariants(t *testing.T) {
-	root := tree(t, map[string]string{
+	root := datatest.Tree(t, map[string]string{
 		"imagenet/classnames.txt":                                      someNames,
 		"imagenetv2/imagenetv2-matched-frequency-format-val/0/a.jpeg":  "",
 		"imagenetv2/imagenetv2-matched-frequency-format-val/2/a.jpeg":  "",
@@ -239,7 +240,7 @@ func TestImageNetVariants(t *testing.T) {
 
 // A tree of class folders with a split file, pictures in the tree's own order.
 func TestFolderWithSplitFile(t *testing.T) {
-	root := tree(t, map[string]string{
+	root := datatest.Tree(t, map[string]string{
 		"cat/1.png": "", "cat/2.png": "", "big_dog/1.png": "", "big_dog/2.png": "",
 		"my.json":     split(t, "cat/1.png 0 cat\nbig_dog/1.png 1 big_dog", "", "cat/2.png 0 cat\nbig_dog/2.png 1 big_dog"),
 		"classes.txt": "big_dog\tlarge dog\ncat\tkitten\n",
@@ -265,7 +266,7 @@ func TestSplitColumn(t *testing.T) {
 		"all.jsonl": `{"path":"c.png","label":"dog","split":"train"}` + "\n\n" + `{"split":"train","path":"a.png","label":"cat","size":3}` + "\n" + `{"path":"b.png","label":"dog","split":"val"}` + "\n" + `{"path":"d.png","label":"cat","split":"test"}`,
 		"few.csv":   "path,split\na.png,test\nb.png,train\n",
 	}
-	root := tree(t, files)
+	root := datatest.Tree(t, files)
 	want := opened{
 		Classes: []string{"cat=cat", "dog=dog"}, Unlabeled: []string{"a.png=cat", "c.png=dog"}, Validation: []string{"b.png=dog"}, Test: []string{"d.png=cat"},
 	}
@@ -282,7 +283,7 @@ func TestSplitColumn(t *testing.T) {
 }
 
 func TestJSONL(t *testing.T) {
-	root := tree(t, map[string]string{
+	root := datatest.Tree(t, map[string]string{
 		"a.png": "", "b.png": "", "t.jsonl": "\ufeff" + `{"path":"b.png","label":3}` + "\r\n" + `{"path":"a.png","label":null}` + "\n", "classes": "3\tcat\n4\tdog\n",
 	})
 	got := mustOpen(t, dataset.Config{Kind: dataset.KindJSONL, Path: filepath.Join(root, "t.jsonl"), Classes: filepath.Join(root, "classes")})
@@ -292,7 +293,7 @@ func TestJSONL(t *testing.T) {
 }
 
 func TestValidation(t *testing.T) {
-	root := tree(t, map[string]string{"train/cat/1.png": "", "train/dog/1.png": "", "val/cat/1.png": "", "test/dog/1.png": ""})
+	root := datatest.Tree(t, map[string]string{"train/cat/1.png": "", "train/dog/1.png": "", "val/cat/1.png": "", "test/dog/1.png": ""})
 	got := mustOpen(t, dataset.Config{Path: root, Unlabeled: "train", Validation: "val", Test: "test"})
 	if diff := cmp.Diff([]string{"val/cat/1.png=cat"}, got.Validation); diff != "" {
 		t.Error(diff)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/upl-host/upl-host/host/dataset"
+	"github.com/upl-host/upl-host/host/dataset/internal/datatest"
 )
 
 func drawn(t *testing.T, c dataset.SplitConfig) (*dataset.Split, string) {
@@ -36,7 +37,7 @@ func TestMakeSplit(t *testing.T) {
 			files[fmt.Sprintf("Ape/é %d.png", i)] = ""
 		}
 	}
-	root := tree(t, files)
+	root := datatest.Tree(t, files)
 	config := dataset.SplitConfig{Kind: dataset.KindFolder, Path: root, Train: 0.5, Val: 0.2, Seed: 3}
 	s, path := drawn(t, config)
 	if s.Classes != 3 || s.Train != 12 || s.Val != 5 || s.Test != 8 || s.Ignored != 2 {
@@ -108,7 +109,7 @@ func TestMakeSplitOfLayouts(t *testing.T) {
 			if test.other != "" {
 				files[test.folder+"/"+test.other] = ""
 			}
-			root := tree(t, files)
+			root := datatest.Tree(t, files)
 			s, path := drawn(t, dataset.SplitConfig{Kind: test.kind, Path: root, Train: 0.5, Val: 0.2, Seed: 1})
 			if s.Train != 6 || s.Val != 2 || s.Test != 4 {
 				t.Errorf("drawn is %+v", s)
@@ -133,7 +134,7 @@ func TestMakeSplitOfLayouts(t *testing.T) {
 }
 
 func TestMakeSplitRefuses(t *testing.T) {
-	root := tree(t, map[string]string{
+	root := datatest.Tree(t, map[string]string{
 		"data/cat/1.png": "", "data/cat/2.png": "", "data/dog/1.png": "", "data/dog/2.png": "", "data/dog/3.png": "",
 		"loose/1.png": "", "loose/cat/1.png": "", "pets/images/bad.jpg": "", "alike/a_b/1.png": "", "alike/A b/1.png": "",
 	})

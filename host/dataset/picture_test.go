@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/upl-host/upl-host/host/dataset"
+	"github.com/upl-host/upl-host/host/dataset/internal/datatest"
 )
 
 // kept is the content of a picture in a container.
@@ -19,7 +20,7 @@ func (k kept) Read() ([]byte, error) { return []byte(k.data), nil }
 func (k kept) Stamp() string         { return k.stamp }
 
 func TestPicture(t *testing.T) {
-	file := filepath.Join(tree(t, map[string]string{"a.png": "one"}), "a.png")
+	file := filepath.Join(datatest.Tree(t, map[string]string{"a.png": "one"}), "a.png")
 	alone := dataset.Picture{ID: "a.png", File: file}
 	inside := dataset.Picture{ID: "0.tar/a.png", File: file, Content: kept{"two", "3 4"}}
 	for want, p := range map[string]dataset.Picture{"one": alone, "two": inside} {

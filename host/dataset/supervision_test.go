@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/upl-host/upl-host/host/dataset"
+	"github.com/upl-host/upl-host/host/dataset/internal/datatest"
 )
 
 // labelled is a data set of ten cats, five dogs and one cow for training, two of
@@ -37,7 +38,7 @@ func labelled(t *testing.T) (*dataset.Dataset, *dataset.Truth) {
 		}
 		files[name+".csv"] = tables[name].String()
 	}
-	root := tree(t, files)
+	root := datatest.Tree(t, files)
 	data, truth, err := dataset.Open(dataset.Config{
 		Kind: dataset.KindCSV, Path: root, Classes: root + "/classes.txt", Unlabeled: "train.csv", Validation: "val.csv", Test: "test.csv",
 	})
@@ -167,7 +168,7 @@ func TestShotsAreOfTheSeed(t *testing.T) {
 }
 
 func TestSupervisionRefusesTestPictures(t *testing.T) {
-	root := tree(t, map[string]string{
+	root := datatest.Tree(t, map[string]string{
 		"cat/1.png": "", "cat/2.png": "", "dog/1.png": "",
 		"some.csv": "path\ncat/1.png\n", "rest.csv": "path,label\ncat/2.png,cat\ndog/1.png,dog\n",
 	})
@@ -186,7 +187,7 @@ func TestSupervisionRefusesTestPictures(t *testing.T) {
 	if _, err := truth.Supervision(data); !errors.As(err, &wrong) || !strings.Contains(err.Error(), "dataset.validation: 2 of its pictures") {
 		t.Errorf("validation pictures for testing: %v", err)
 	}
-	root = tree(t, map[string]string{"1.png": "", "2.png": "", "train.csv": "path\n1.png\n", "test.csv": "path,label\n2.png,cat\n", "classes": "cat\ndog\n"})
+	root = datatest.Tree(t, map[string]string{"1.png": "", "2.png": "", "train.csv": "path\n1.png\n", "test.csv": "path,label\n2.png,cat\n", "classes": "cat\ndog\n"})
 	data, truth, err = dataset.Open(dataset.Config{Kind: dataset.KindCSV, Path: root, Unlabeled: "train.csv", Test: "test.csv", Classes: root + "/classes"})
 	if err != nil {
 		t.Fatal(err)

@@ -19,6 +19,7 @@ import (
 	"github.com/upl-host/upl-host/graphs/preprocess"
 	"github.com/upl-host/upl-host/host/dataset"
 	"github.com/upl-host/upl-host/host/dataset/inspect"
+	"github.com/upl-host/upl-host/host/dataset/internal/datatest"
 )
 
 // picture is a PNG of one colour.
@@ -37,21 +38,6 @@ func picture(t testing.TB, width, height int, c color.Color) string {
 
 func grey(level uint8) color.Color { return color.Gray{Y: level} }
 
-func tree(t testing.TB, files map[string]string) string {
-	t.Helper()
-	root := t.TempDir()
-	for name, content := range files {
-		path := filepath.Join(root, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return root
-}
-
 func open(t testing.TB, c dataset.Config) (*dataset.Dataset, *dataset.Truth) {
 	t.Helper()
 	d, truth, err := dataset.Open(c)
@@ -62,7 +48,7 @@ func open(t testing.TB, c dataset.Config) (*dataset.Dataset, *dataset.Truth) {
 }
 
 func TestShow(t *testing.T) {
-	root := tree(t, map[string]string{
+	root := datatest.Tree(t, map[string]string{
 		"train/big_cat/1.png": picture(t, 4, 2, grey(1)), "train/big_cat/2.png": picture(t, 6, 9, grey(2)), "train/dog/1.png": picture(t, 5, 5, grey(3)),
 		"test/big_cat/1.png": picture(t, 1, 7, grey(4)), "test/big_cat/bad.jpg": "no picture", "train/dog/notes.txt": "",
 	})
@@ -119,7 +105,7 @@ func TestHeaderFarBehind(t *testing.T) {
 		t.Fatal(err)
 	}
 	comment := "\xff\xfe\xf0\x00" + strings.Repeat("x", 0xf000-2)
-	root := tree(t, map[string]string{"a/1.jpg": string(jpeg[:2]) + comment + string(jpeg[2:]), "b/1.jpg": string(jpeg)})
+	root := datatest.Tree(t, map[string]string{"a/1.jpg": string(jpeg[:2]) + comment + string(jpeg[2:]), "b/1.jpg": string(jpeg)})
 	d, truth := open(t, dataset.Config{Path: root})
 	got, err := inspect.Show(t.Context(), d, truth, inspect.ShowOptions{})
 	if err != nil {
@@ -146,7 +132,7 @@ func check(t *testing.T, c dataset.Config, options inspect.CheckOptions) []strin
 }
 
 func TestCheckFindsNothing(t *testing.T) {
-	root := tree(t, map[string]string{"cat/1.png": picture(t, 2, 2, grey(1)), "dog/1.png": picture(t, 2, 2, grey(2))})
+	root := datatest.Tree(t, map[string]string{"cat/1.png": picture(t, 2, 2, grey(1)), "dog/1.png": picture(t, 2, 2, grey(2))})
 	if got := check(t, dataset.Config{Path: root}, inspect.CheckOptions{}); len(got) > 0 {
 		t.Errorf("found %q", got)
 	}
@@ -154,7 +140,7 @@ func TestCheckFindsNothing(t *testing.T) {
 
 func TestCheckSplits(t *testing.T) {
 	a, b, c := picture(t, 2, 2, grey(1)), picture(t, 2, 2, grey(2)), picture(t, 2, 2, grey(3))
-	root := tree(t, map[string]string{
+	root := datatest.Tree(t, map[string]string{
 		"train/cat/1.png": a, "train/cat/2.png": a, "train/dog/1.png": b, "train/dog/2.png": picture(t, 2, 2, grey(9)),
 		"test/dog/1.png": c, "test/dog/2.png": b, "test/cow/1.png": b, "test/cow/2.png": picture(t, 3, 3, grey(3)),
 	})
@@ -184,7 +170,7 @@ func TestCheckSplits(t *testing.T) {
 // Of a picture in all splits it is said that it is tested.
 func TestCheckNamesTheWorstLeak(t *testing.T) {
 	a := picture(t, 2, 2, grey(1))
-	root := tree(t, map[string]string{
+	root := datatest.Tree(t, map[string]string{
 		"train/a/1.png": a, "val/a/1.png": a, "test/a/1.png": a,
 		"train/b/1.png": picture(t, 2, 2, grey(2)), "val/b/1.png": picture(t, 2, 2, grey(3)), "test/b/1.png": picture(t, 2, 2, grey(4)),
 	})
@@ -197,7 +183,7 @@ func TestCheckNamesTheWorstLeak(t *testing.T) {
 
 func TestCheckPictures(t *testing.T) {
 	whole := picture(t, 40, 40, grey(7))
-	root := tree(t, map[string]string{
+	root := datatest.Tree(t, map[string]string{
 		"cat/cut.png": whole[:len(whole)-20], "cat/empty.png": "", "cat/text.jpg": "a cat, which is no picture", "cat/film.gif": "\x00\x00\x00\x1cftypavif\x00\x00\x00\x00",
 		"cat/large.png": picture(t, 50, 50, grey(1)), "dog/1.png": whole, "dog/README": "",
 	})
@@ -231,7 +217,7 @@ func TestCheckPictures(t *testing.T) {
 }
 
 func TestCheckUndecodableSplit(t *testing.T) {
-	root := tree(t, map[string]string{"train/cat/1.png": picture(t, 2, 2, grey(1)), "train/dog/1.png": picture(t, 2, 2, grey(2)), "test/cat/1.png": "x", "test/dog/1.png": "y"})
+	root := datatest.Tree(t, map[string]string{"train/cat/1.png": picture(t, 2, 2, grey(1)), "train/dog/1.png": picture(t, 2, 2, grey(2)), "test/cat/1.png": "x", "test/dog/1.png": "y"})
 	got := check(t, dataset.Config{Path: root, Unlabeled: "train", Test: "test"}, inspect.CheckOptions{})
 	if got[0] != "error: test: none of its 2 pictures can be decoded: mend or replace them [split]" {
 		t.Errorf("found %q", got)
@@ -239,7 +225,7 @@ func TestCheckUndecodableSplit(t *testing.T) {
 }
 
 func TestCheckTables(t *testing.T) {
-	root := tree(t, map[string]string{
+	root := datatest.Tree(t, map[string]string{
 		"a.png": picture(t, 2, 2, grey(1)), "b.png": picture(t, 2, 2, grey(2)), "c.png": picture(t, 2, 2, grey(3)),
 		"train.csv": "path,label\na.png,n02123159\ngone.png,dog\n", "test.csv": "path,label\na.png,n02123159\nb.png,dog\nc.png,\n", "none.csv": "path\nb.png\n",
 		"classes.txt": "n02123159\ndog\n42\n",
@@ -273,7 +259,7 @@ func TestCheckTables(t *testing.T) {
 }
 
 func TestUnopened(t *testing.T) {
-	_, _, err := dataset.Open(dataset.Config{Path: tree(t, map[string]string{"big_cat/1.png": "", "Big Cat/1.png": ""})})
+	_, _, err := dataset.Open(dataset.Config{Path: datatest.Tree(t, map[string]string{"big_cat/1.png": "", "Big Cat/1.png": ""})})
 	r, ok := inspect.Unopened(err)
 	if !ok || len(r.Findings) != 1 || r.Count(inspect.Wrong) != 1 || !strings.Contains(r.Findings[0].String(), "big_cat") {
 		t.Errorf("%v: %v", err, r)
@@ -288,7 +274,7 @@ func TestCheckIsInterrupted(t *testing.T) {
 	for i := range 50 {
 		files[fmt.Sprintf("%c/%d.png", 'a'+i%2, i)] = "x"
 	}
-	d, truth := open(t, dataset.Config{Path: tree(t, files)})
+	d, truth := open(t, dataset.Config{Path: datatest.Tree(t, files)})
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err := inspect.Check(ctx, d, truth, inspect.CheckOptions{Workers: 1, Progress: func(done int) {
 		if done == 3 {
@@ -305,7 +291,7 @@ func TestSheet(t *testing.T) {
 	for i := range 20 {
 		files[fmt.Sprintf("cat <b>/%02d.png", i)] = picture(t, 300, 200, grey(uint8(10*i)))
 	}
-	d, truth := open(t, dataset.Config{Path: tree(t, files)})
+	d, truth := open(t, dataset.Config{Path: datatest.Tree(t, files)})
 	for _, name := range []string{"sheet.html", "sheet.png"} {
 		file := filepath.Join(t.TempDir(), name)
 		failed, err := inspect.WriteSheet(t.Context(), d, truth, preprocess.Limits{}, file)

@@ -17,6 +17,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/upl-host/upl-host/host/dataset/container"
+	"github.com/upl-host/upl-host/host/dataset/internal/datatest"
 	"github.com/upl-host/upl-host/host/dataset/parquet"
 )
 
@@ -60,39 +61,10 @@ func write[T any](t testing.TB, rows []T, options ...library.WriterOption) strin
 	return out.String()
 }
 
-// tree writes files below a folder.
-func tree(t testing.TB, files map[string]string) string {
-	t.Helper()
-	root := t.TempDir()
-	for name, content := range files {
-		path := filepath.Join(root, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return root
-}
-
-// described are a set's pictures as a test compares them.
-func described(t testing.TB, set *container.Set) (all []string) {
-	t.Helper()
-	for _, p := range set.Pictures {
-		data, err := p.Content.Read()
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, fmt.Sprintf("%s split=%s class=%d %s: %s", p.ID, p.Split, p.Class, p.Label, data))
-	}
-	return all
-}
-
 func TestOpen(t *testing.T) {
 	names := metadata("tabby cat", "dog")
 	train := []row{{picture("one"), number(0)}, {picture("two"), number(1)}}
-	root := tree(t, map[string]string{
+	root := datatest.Tree(t, map[string]string{
 		"data/train-00000-of-00002.parquet":                   write(t, train, names),
 		"data/train-00001-of-00002.parquet":                   write(t, []row{{picture("three"), number(1)}}, names),
 		"data/validation-00000-of-00001-0123456789ab.parquet": write(t, []row{{picture("four"), number(0)}}, names),
@@ -112,7 +84,7 @@ func TestOpen(t *testing.T) {
 		"data/train-00001-of-00002.parquet/0 split=train class=1 dog: three",
 		"data/validation-00000-of-00001-0123456789ab.parquet/0 split=val class=0 tabby cat: four",
 	}
-	if diff := cmp.Diff(want, described(t, set)); diff != "" {
+	if diff := cmp.Diff(want, datatest.Described(t, set)); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]string{"tabby cat", "dog"}, set.Classes); diff != "" {
@@ -128,12 +100,12 @@ func TestOneFile(t *testing.T) {
 		Image *image `parquet:"image,optional"`
 		Label string `parquet:"label"`
 	}
-	root := tree(t, map[string]string{"pictures.parquet": write(t, []named{{picture("one"), " dog "}, {picture("two"), ""}})})
+	root := datatest.Tree(t, map[string]string{"pictures.parquet": write(t, []named{{picture("one"), " dog "}, {picture("two"), ""}})})
 	set, err := parquet.Open(filepath.Join(root, "pictures.parquet"), parquet.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"pictures.parquet/0 split= class=-1 dog: one", "pictures.parquet/1 split= class=-1 : two"}, described(t, set)); diff != "" {
+	if diff := cmp.Diff([]string{"pictures.parquet/0 split= class=-1 dog: one", "pictures.parquet/1 split= class=-1 : two"}, datatest.Described(t, set)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -144,22 +116,22 @@ func TestOtherColumns(t *testing.T) {
 		Fine    int32 `parquet:"fine_label"`
 	}
 	of := library.KeyValueMetadata("huggingface", `{"info": {"features": {"img": {"_type": "Image"}, "fine_label": {"names": ["a", "b"], "_type": "ClassLabel"}}}}`)
-	set, err := parquet.Open(tree(t, map[string]string{"default/train/0000.parquet": write(t, []cifar{{*picture("one"), 1}}, of)}), parquet.Options{})
+	set, err := parquet.Open(datatest.Tree(t, map[string]string{"default/train/0000.parquet": write(t, []cifar{{*picture("one"), 1}}, of)}), parquet.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"default/train/0000.parquet/0 split=train class=1 b: one"}, described(t, set)); diff != "" {
+	if diff := cmp.Diff([]string{"default/train/0000.parquet/0 split=train class=1 b: one"}, datatest.Described(t, set)); diff != "" {
 		t.Error(diff)
 	}
 
 	type plain struct {
 		Image []byte `parquet:"image"`
 	}
-	set, err = parquet.Open(tree(t, map[string]string{"test.parquet": write(t, []plain{{[]byte("one")}})}), parquet.Options{})
+	set, err = parquet.Open(datatest.Tree(t, map[string]string{"test.parquet": write(t, []plain{{[]byte("one")}})}), parquet.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"test.parquet/0 split=test class=-1 : one"}, described(t, set)); diff != "" {
+	if diff := cmp.Diff([]string{"test.parquet/0 split=test class=-1 : one"}, datatest.Described(t, set)); diff != "" {
 		t.Error(diff)
 	}
 	if len(set.Notes) != 1 || !strings.Contains(set.Notes[0], "no column of labels") {
@@ -241,7 +213,7 @@ func TestFaults(t *testing.T) {
 		"two data sets": {map[string]string{"a/train.parquet": good, "b/train.parquet": good}, []string{"split train in ", "a and in ", "b: name the folder"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := parquet.Open(tree(t, c.files), parquet.Options{})
+			_, err := parquet.Open(datatest.Tree(t, c.files), parquet.Options{})
 			var faults *container.Error
 			if !errors.As(err, &faults) {
 				t.Fatalf("the error is %v", err)
@@ -262,7 +234,7 @@ func TestFaults(t *testing.T) {
 }
 
 func TestLabelsOfTheUsersList(t *testing.T) {
-	root := tree(t, map[string]string{"a.parquet": write(t, []row{{picture("x"), number(2)}})})
+	root := datatest.Tree(t, map[string]string{"a.parquet": write(t, []row{{picture("x"), number(2)}})})
 	if _, err := parquet.Open(root, parquet.Options{Classes: 2}); err == nil || !strings.Contains(err.Error(), "the list of classes names 2 classes, 0 to 1") {
 		t.Errorf("the error is %v", err)
 	}
@@ -290,7 +262,7 @@ func TestDamagedRows(t *testing.T) {
 	for i := range 6000 { // into the pages' heads behind it
 		damaged[at+i] ^= 0x5a
 	}
-	set, err := parquet.Open(tree(t, map[string]string{"a.parquet": string(damaged)}), parquet.Options{})
+	set, err := parquet.Open(datatest.Tree(t, map[string]string{"a.parquet": string(damaged)}), parquet.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -326,7 +298,7 @@ func TestReadsInAnyOrder(t *testing.T) {
 			library.DataPageVersion(rapid.IntRange(1, 2).Draw(rt, "version")),
 			library.Compression(&library.Snappy),
 		}
-		set, err := parquet.Open(tree(t, map[string]string{"a.parquet": write(t, rows, options...)}), parquet.Options{})
+		set, err := parquet.Open(datatest.Tree(t, map[string]string{"a.parquet": write(t, rows, options...)}), parquet.Options{})
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -357,7 +329,7 @@ func TestReadsInAnyOrder(t *testing.T) {
 // the program.
 func TestEveryByteMayBeWrong(t *testing.T) {
 	good := write(t, []row{{picture("one"), number(0)}, {picture("two"), number(1)}}, metadata("cat", "dog"), library.Compression(&library.Snappy))
-	root := tree(t, map[string]string{"a.parquet": good})
+	root := datatest.Tree(t, map[string]string{"a.parquet": good})
 	path, failed := filepath.Join(root, "a.parquet"), 0
 	for i := range good {
 		bad := []byte(good)

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/upl-host/upl-host/host/dataset/container"
+	"github.com/upl-host/upl-host/host/dataset/internal/datatest"
 	"github.com/upl-host/upl-host/host/dataset/shards"
 )
 
@@ -43,38 +43,9 @@ func pack(t testing.TB, files ...string) string {
 	return out.String()
 }
 
-// tree writes files below a folder.
-func tree(t testing.TB, files map[string]string) string {
-	t.Helper()
-	root := t.TempDir()
-	for name, content := range files {
-		path := filepath.Join(root, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return root
-}
-
-// described are a set's pictures as a test compares them.
-func described(t testing.TB, set *container.Set) (all []string) {
-	t.Helper()
-	for _, p := range set.Pictures {
-		data, err := p.Content.Read()
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, fmt.Sprintf("%s split=%s class=%d %s: %s", p.ID, p.Split, p.Class, p.Label, data))
-	}
-	return all
-}
-
 func TestOpen(t *testing.T) {
 	long := strings.Repeat("very/long/", 20)
-	root := tree(t, map[string]string{
+	root := datatest.Tree(t, map[string]string{
 		"classnames.txt":                        "\ufefftabby cat\r\ndog\n\n",
 		"zeroshot_classification_templates.txt": "a photo of a {c}.\n\na {} of {c}\n",
 		"train/nshards.txt":                     "2\n",
@@ -95,7 +66,7 @@ func TestOpen(t *testing.T) {
 		"train/1.tar/s0.png split=train class=1 dog: " + strings.Repeat("x", 1000),
 		"train/1.tar/" + long + "s2.seg.jpg split=train class=0 tabby cat: deep",
 	}
-	if diff := cmp.Diff(want, described(t, set)); diff != "" {
+	if diff := cmp.Diff(want, datatest.Described(t, set)); diff != "" {
 		t.Error(diff)
 	}
 	if diff := cmp.Diff([]string{"tabby cat", "dog"}, set.Classes); diff != "" {
@@ -116,7 +87,7 @@ func TestShardsAreInOrderOfTheirNumbers(t *testing.T) {
 	for i := range 11 {
 		files[fmt.Sprintf("train/%d.tar", i)] = pack(t, fmt.Sprintf("s%d.jpg", i), "x")
 	}
-	set, err := shards.Open(tree(t, files), shards.Options{})
+	set, err := shards.Open(datatest.Tree(t, files), shards.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,11 +102,11 @@ func TestShardsAreInOrderOfTheirNumbers(t *testing.T) {
 }
 
 func TestShardsWithoutSplits(t *testing.T) {
-	set, err := shards.Open(tree(t, map[string]string{"a.tar": pack(t, "s.jpg", "x", "s.cls", "1")}), shards.Options{Classes: 2})
+	set, err := shards.Open(datatest.Tree(t, map[string]string{"a.tar": pack(t, "s.jpg", "x", "s.cls", "1")}), shards.Options{Classes: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"a.tar/s.jpg split= class=1 : x"}, described(t, set)); diff != "" {
+	if diff := cmp.Diff([]string{"a.tar/s.jpg split= class=1 : x"}, datatest.Described(t, set)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -187,7 +158,7 @@ func TestFaults(t *testing.T) {
 					files[name] = content
 				}
 			}
-			_, err := shards.Open(tree(t, files), shards.Options{})
+			_, err := shards.Open(datatest.Tree(t, files), shards.Options{})
 			var faults *container.Error
 			if !errors.As(err, &faults) {
 				t.Fatalf("the error is %v", err)
@@ -205,7 +176,7 @@ func TestFaults(t *testing.T) {
 }
 
 func TestLabelsWithoutNames(t *testing.T) {
-	root := tree(t, map[string]string{"train/0.tar": pack(t, "a.jpg", "x", "a.cls", "3")})
+	root := datatest.Tree(t, map[string]string{"train/0.tar": pack(t, "a.jpg", "x", "a.cls", "3")})
 	for classes, want := range map[int]string{
 		0: "a.cls: holds a class's number, and nothing names the classes: put classnames.txt beside the splits",
 		3: "class 3 is out of range: the list of classes has 3 classes, 0 to 2",
@@ -228,7 +199,7 @@ func TestConcurrentReads(t *testing.T) {
 		}
 		files[fmt.Sprintf("train/%d.tar", i)] = pack(t, members...)
 	}
-	set, err := shards.Open(tree(t, files), shards.Options{})
+	set, err := shards.Open(datatest.Tree(t, files), shards.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
