@@ -9,7 +9,7 @@ import (
 	"slices"
 
 	"github.com/upl-host/upl-host/sdk"
-	"github.com/upl-host/upl-host/strategies/selection/elementary"
+	"github.com/upl-host/upl-host/strategies/elementary"
 	"github.com/upl-host/upl-host/strategies/vector"
 )
 

@@ -17,7 +17,7 @@ import (
 	"math"
 
 	"github.com/upl-host/upl-host/sdk"
-	"github.com/upl-host/upl-host/strategies/selection/elementary"
+	"github.com/upl-host/upl-host/strategies/elementary"
 	"github.com/upl-host/upl-host/strategies/selection/reweighted"
 )
 
