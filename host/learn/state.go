@@ -145,8 +145,8 @@ func (j *Job) digestInputs() error {
 	for _, view := range j.Data.Views {
 		writeMatrix(sum, view)
 	}
-	writeMatrix(sum, j.Data.Targets)
-	for i, set := range j.Data.Sets {
+	writeMatrix(sum, j.Data.Targets.Matrix)
+	for i, set := range j.Data.Targets.Sets {
 		if set {
 			writeNumbers(sum, uint64(i))
 		}
