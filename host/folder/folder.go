@@ -68,11 +68,34 @@ func Open(path string) (*Folder, error) {
 // must not be closed.
 func At(path string) *Folder { return &Folder{Path: path} }
 
-// sweep removes files that were being written when a run was killed.
+// Locked reports whether a process works in the folder.
+func Locked(path string) (bool, error) {
+	name := filepath.Join(path, lockName)
+	if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	lock := flock.New(name)
+	free, err := lock.TryRLock()
+	if err != nil {
+		return false, fmt.Errorf("looking at the lock of %s: %w", path, err)
+	}
+	return !free, lock.Unlock()
+}
+
+// sweep removes files that were being written when a run was killed. Folders within
+// that have a lock of their own, a matrix's runs, are theirs to sweep.
 func (f *Folder) sweep() error {
 	err := filepath.WalkDir(f.Path, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || !entry.Type().IsRegular() || !pending.MatchString(entry.Name()) {
+		if err != nil {
 			return err
+		}
+		if entry.IsDir() && path != f.Path {
+			if _, err := os.Stat(filepath.Join(path, lockName)); err == nil {
+				return fs.SkipDir
+			}
+		}
+		if !entry.Type().IsRegular() || !pending.MatchString(entry.Name()) {
+			return nil
 		}
 		return os.Remove(path)
 	})

@@ -17,6 +17,9 @@ type Result struct {
 	Name   string `json:"name"`
 	Folder string `json:"folder"`
 	Cells  []Cell `json:"cells"`
+	// Elsewhere counts the runs that other processes are at: the one of them that has
+	// the tables goes on until all are done.
+	Elsewhere int `json:"elsewhere,omitempty"`
 }
 
 // Status of a run in a matrix.

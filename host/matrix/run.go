@@ -52,6 +52,11 @@ func (e *CheckError) Unwrap() []error { return e.errs }
 // are checked. A run that fails is noted in the table, and the others go on; the
 // error is then a *FailedError, and the result is there.
 //
+// Several processes, on one machine or many that share the folder, may run the same
+// matrix at once: each does runs that no other is at. The first has the tables and
+// waits for the others' runs; one that finds nothing left to begin ends, with
+// Result.Elsewhere. One that is killed leaves its part to the others.
+//
 // Errors: *CheckError, *FailedError, those of host.Run, ctx.Err().
 func Run(ctx context.Context, m *config.Matrix, o Options) (_ *Result, err error) {
 	o.Shared, o.Display = host.NewShared(), newDisplay(o.Display)
@@ -59,16 +64,71 @@ func Run(ctx context.Context, m *config.Matrix, o Options) (_ *Result, err error
 	if err := check(ctx, m, o); err != nil {
 		return nil, err
 	}
-	f, err := folder.Open(m.Out)
-	if err != nil {
+	led, result, err := lead(ctx, m, o)
+	if led || err != nil {
+		return result, err
+	}
+	if err := expectMatrix(ctx, m.Out); err != nil {
 		return nil, err
+	}
+	o.Display.Say("another process is at work in %s: doing the runs that it is not at", m.Out)
+	helper := newRunner(m, o)
+	failed := new(FailedError)
+	helped := helper.all(ctx)
+	if helped != nil && (o.FailFast || !errors.As(helped, &failed)) {
+		return helper.result, helped
+	}
+	// Who had the tables may have ended before its time.
+	led, result, err = lead(ctx, m, o)
+	if led || err != nil {
+		return result, err
+	}
+	return helper.result, helped
+}
+
+// lead does what is left of a matrix and has its tables, unless another process has.
+func lead(ctx context.Context, m *config.Matrix, o Options) (led bool, _ *Result, err error) {
+	f, err := folder.Open(m.Out)
+	var locked *folder.LockedError
+	if errors.As(err, &locked) {
+		return false, nil, nil
+	}
+	if err != nil {
+		return false, nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	if err := claim(f); err != nil {
-		return nil, err
+		return true, nil, err
 	}
-	r := runner{matrix: m, options: o, folder: f, result: newResult(m)}
-	return r.result, r.all(ctx)
+	r := newRunner(m, o)
+	r.folder = f
+	if err := r.write(); err != nil { // from here on the folder is a matrix's
+		return true, nil, err
+	}
+	return true, r.result, r.all(ctx)
+}
+
+// expectMatrix refuses a folder where another process works on something else. One
+// that has just begun is given time to say what it is.
+func expectMatrix(ctx context.Context, path string) error {
+	for range 50 {
+		if there, err := folder.At(path).Exists(cellsName); err != nil || there {
+			return err
+		}
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return &folder.LockedError{Path: path}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
 }
 
 // claim refuses a folder that is something else's.
@@ -100,6 +160,10 @@ func Finished(ctx context.Context, m *config.Matrix, o Options) (_ *Result, err 
 		result.Cells[i].done(summary.Metrics)
 	}
 	f, err := folder.Open(m.Out)
+	var locked *folder.LockedError
+	if errors.As(err, &locked) { // by who writes the same tables
+		return result, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -137,132 +201,6 @@ func check(ctx context.Context, m *config.Matrix, o Options) error {
 		return nil
 	}
 	return e
-}
-
-// runner is a matrix at work.
-type runner struct {
-	matrix  *config.Matrix
-	options Options
-	folder  *folder.Folder
-	result  *Result
-	failed  []error
-	clock   clock
-}
-
-func (r *runner) all(ctx context.Context) error {
-	if err := r.result.write(r.folder); err != nil { // from here on the folder is a matrix's
-		return err
-	}
-	runs := r.matrix.Runs
-	for i := range runs {
-		if err := r.one(ctx, i); err != nil {
-			return err
-		}
-		if err := r.result.write(r.folder); err != nil {
-			return err
-		}
-		var next []*config.Config
-		if i+1 < len(runs) {
-			next = append(next, runs[i+1].Config)
-		}
-		if err := r.options.Shared.Keep(next...); err != nil {
-			return err
-		}
-	}
-	if len(r.failed) > 0 {
-		return &FailedError{Of: len(runs), Failed: r.failed}
-	}
-	return nil
-}
-
-// one does a run, or finds it done. An error ends the matrix.
-func (r *runner) one(ctx context.Context, i int) error {
-	run := r.matrix.Runs[i]
-	summary, err := host.Finished(ctx, run.Config, r.options.Options)
-	if err != nil {
-		return err
-	}
-	if summary == nil {
-		say := r.options.Display.Say
-		say("run %d of %d: %s begins%s", i+1, len(r.matrix.Runs), run.Name, r.clock.left(r.matrix.Runs[i:]))
-		began := time.Now()
-		if summary, err = host.Run(ctx, run.Config, r.options.Options); err == nil {
-			took := time.Since(began)
-			r.clock.took(run, took)
-			say("run %d of %d: %s: %s in %s", i+1, len(r.matrix.Runs), run.Name, headline(summary), took.Round(10*time.Millisecond))
-		}
-	}
-	if err == nil {
-		r.result.Cells[i].done(summary.Metrics)
-		return nil
-	}
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	err = fmt.Errorf("%s: %w", run.Name, err)
-	r.options.Display.Say("failed: %v", err)
-	r.result.Cells[i].failed(err)
-	r.failed = append(r.failed, err)
-	if r.options.FailFast {
-		return errors.Join(&FailedError{Of: len(r.matrix.Runs), Failed: r.failed}, r.result.write(r.folder))
-	}
-	return nil
-}
-
-// headline is what a run ends with, in a word.
-func headline(s *host.Summary) string {
-	c := Cell{Metrics: s.Metrics}
-	if v := c.Measures().Top1; v != nil {
-		return points(*v) + " %"
-	}
-	return "no labels"
-}
-
-// clock guesses how long runs will take by how long those before them took.
-type clock struct {
-	all map[string]mean // by what is alike between runs
-}
-
-type mean struct {
-	sum time.Duration
-	n   int
-}
-
-func (m mean) of() time.Duration { return m.sum / time.Duration(max(1, m.n)) }
-
-// kinds are what is alike between runs, the most telling first.
-func kinds(r config.MatrixRun) []string {
-	return []string{
-		strings.Join([]string{r.Dataset, r.Model, r.Method, r.Strategy, fmt.Sprint(r.K)}, "\n"),
-		strings.Join([]string{r.Dataset, r.Model, r.Method}, "\n"), r.Method, "",
-	}
-}
-
-func (c *clock) took(r config.MatrixRun, d time.Duration) {
-	if c.all == nil {
-		c.all = make(map[string]mean)
-	}
-	for _, kind := range kinds(r) {
-		m := c.all[kind]
-		c.all[kind] = mean{m.sum + d, m.n + 1}
-	}
-}
-
-// left says how long runs will take; nothing where nobody knows.
-func (c *clock) left(runs []config.MatrixRun) string {
-	if len(c.all) == 0 {
-		return ""
-	}
-	var sum time.Duration
-	for _, r := range runs {
-		for _, kind := range kinds(r) {
-			if m := c.all[kind]; m.n > 0 {
-				sum += m.of()
-				break
-			}
-		}
-	}
-	return fmt.Sprintf(" (about %s left)", max(sum, time.Second).Round(time.Second))
 }
 
 // runFolder is where a run of a matrix lies, as its table names it.
