@@ -167,7 +167,7 @@ func (f *Folder) Finished(stage, inputs string) (Record, bool) {
 		return Record{}, false
 	}
 	for name, want := range record.Outputs {
-		if got, err := hashFile(f.Join(name)); err != nil || got != want {
+		if got, err := HashFile(f.Join(name)); err != nil || got != want {
 			return Record{}, false
 		}
 	}
@@ -179,7 +179,7 @@ func (f *Folder) Finished(stage, inputs string) (Record, bool) {
 func (f *Folder) Finish(stage string, record Record, outputs []string) (Record, error) {
 	record.Outputs = map[string]string{}
 	for _, name := range outputs {
-		hash, err := hashFile(f.Join(name))
+		hash, err := HashFile(f.Join(name))
 		if err != nil {
 			return Record{}, fmt.Errorf("recording stage %s: %w", stage, err)
 		}
@@ -219,7 +219,8 @@ func (f *Folder) recordPath(stage string) string {
 	return filepath.Join(f.Path, stagesDir, stage+".json")
 }
 
-func hashFile(path string) (string, error) {
+// HashFile is the SHA-256 of a file's content, in hexadecimal.
+func HashFile(path string) (string, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return "", err

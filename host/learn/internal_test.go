@@ -153,7 +153,7 @@ func TestStateOfOtherInputs(t *testing.T) {
 		velocity: array.Matrix{Rows: 1, Cols: 2, Data: []float32{7, 8}},
 		curve:    []Epoch{{Epoch: 0, Rate: 1e-5, Loss: 2.0 / 3, Accuracy: 0.2}},
 	}}
-	if err := job.save(group, want); err != nil {
+	if err := job.save(job.statePath(group), group, want); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, resumed(job, group...), cmp.AllowUnexported(state{})); diff != "" {
