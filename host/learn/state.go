@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"hash"
-	"io"
 	"io/fs"
 	"os"
 
@@ -51,7 +50,7 @@ func (j *Job) save(path string, group []uint64, states []state) error {
 
 func checksum(curves string, numbers ...[]float32) string {
 	sum := sha256.New()
-	io.WriteString(sum, curves)
+	sum.Write([]byte(curves))
 	for _, n := range numbers {
 		sum.Write(array.Bytes(n))
 	}
