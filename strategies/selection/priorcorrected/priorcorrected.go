@@ -14,7 +14,7 @@ import (
 	"math"
 
 	"github.com/upl-host/upl-host/sdk"
-	"github.com/upl-host/upl-host/strategies/elementary"
+	"github.com/upl-host/upl-host/sdk/elementary"
 	"github.com/upl-host/upl-host/strategies/selection/ranking"
 	"github.com/upl-host/upl-host/strategies/selection/reweighted"
 	"github.com/upl-host/upl-host/strategies/vector"
