@@ -167,7 +167,11 @@ func (r *reader) needs(split string) bool {
 // add takes in a source that has been read: sorted, each picture once.
 func (r *reader) add(s *source) {
 	if len(s.entries) == 0 && len(r.faults.listed) == 0 {
-		r.faults.add(s.key, "no pictures in %s: want files that end in %s", s.place, strings.Join(extensions, " "))
+		if r.kind == KindParquet || r.kind == KindWebDataset || !isFolder(s.place) {
+			r.faults.add(s.key, "%s lists no picture", s.place)
+		} else {
+			r.faults.add(s.key, "no pictures in %s: want files that end in %s", s.place, strings.Join(extensions, " "))
+		}
 	}
 	slices.SortStableFunc(s.entries, func(a, b entry) int { return strings.Compare(a.picture.ID, b.picture.ID) })
 	r.checkDuplicates(s)
