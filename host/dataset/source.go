@@ -121,7 +121,9 @@ func (r *reader) takeNamed(o *role, s *source) {
 		r.faults.add(o.key, "%q is no split of the data set: want %s, %s or %s", o.path, SplitTraining, SplitValidation, SplitTest)
 		return
 	case !s.split:
-		r.faults.add(o.key, "the data set has no splits: leave the key out")
+		if len(r.faults.listed) == 0 { // its splits may be what could not be read
+			r.faults.add(o.key, "the data set has no splits: leave the key out")
+		}
 		return
 	default:
 		o.split = name
