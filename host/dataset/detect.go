@@ -27,7 +27,7 @@ func Detect(path string) (string, error) {
 		return within[0], nil
 	}
 	var found faults
-	found.add(path, "holds several data sets (%s): say which by its kind", strings.Join(within, ", "))
+	found.add(path, "holds several data sets (%s): say which with --kind", strings.Join(within, ", "))
 	return "", found.err()
 }
 
