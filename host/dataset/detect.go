@@ -9,8 +9,29 @@ import (
 )
 
 // Detect guesses what kind of data set lies at a path, by its files' names. Where
-// nothing shows it, that is KindFolder.
-func Detect(path string) string {
+// nothing shows it, that is KindFolder. A folder of several data sets is an *Error.
+func Detect(path string) (string, error) {
+	if kind := detect(path); kind != KindFolder {
+		return kind, nil
+	}
+	var within []string
+	for _, kind := range layout.Kinds() {
+		if l, _ := layout.ByKind(kind); detect(filepath.Join(path, l.Folder)) == kind {
+			within = append(within, kind)
+		}
+	}
+	switch len(within) {
+	case 0:
+		return KindFolder, nil
+	case 1:
+		return within[0], nil
+	}
+	var found faults
+	found.add(path, "holds several data sets (%s): say which with --kind", strings.Join(within, ", "))
+	return "", found.err()
+}
+
+func detect(path string) string {
 	info, err := os.Stat(path)
 	if err != nil {
 		return KindFolder

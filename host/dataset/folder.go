@@ -1,10 +1,17 @@
 package dataset
 
 import (
+	"cmp"
+	"errors"
+	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
 )
 
 // readFolder takes all pictures in a folder and the folders in it, which may be
@@ -42,7 +49,7 @@ func (w *walk) folder(dir, relative string, above []fs.FileInfo) {
 		}
 		info, err := os.Stat(where) // of a link's target
 		switch {
-		case name[0] == '.':
+		case isHidden(name):
 			w.ignored[where] = true
 		case err == nil && info.IsDir():
 			w.enter(where, path.Join(relative, name), info, above)
@@ -60,7 +67,10 @@ func (w *walk) folder(dir, relative string, above []fs.FileInfo) {
 
 func linkReason(file fs.DirEntry, err error) string {
 	if file.Type()&fs.ModeSymlink != 0 {
-		return "is a symbolic link whose target " + reason(err)
+		if errors.Is(err, syscall.ELOOP) {
+			return "is a symbolic link that leads to itself: remove it"
+		}
+		return "is a symbolic link whose target " + reason(err) + ": fetch that, or remove the link"
 	}
 	return reason(err)
 }
@@ -98,4 +108,30 @@ func (w *walk) file(file, folder string) {
 		e.label = folder
 	}
 	w.source.entries = append(w.source.entries, e)
+}
+
+// IgnoredNote says which files are taken for no pictures, by their endings: among
+// them may be pictures of a format that is not read. It is empty where there are none.
+func (d *Dataset) IgnoredNote() string {
+	if len(d.Ignored) == 0 {
+		return ""
+	}
+	counts := map[string]int{}
+	for _, file := range d.Ignored {
+		kind := strings.ToLower(filepath.Ext(file))
+		switch {
+		case isHidden(filepath.Base(file)):
+			kind = "hidden"
+		case kind == "":
+			kind = "without an ending"
+		}
+		counts[kind]++
+	}
+	kinds := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
+	})
+	for i, kind := range kinds {
+		kinds[i] = fmt.Sprintf("%d %s", counts[kind], kind)
+	}
+	return fmt.Sprintf("%d files are ignored, as their names are not those of pictures: %s", len(d.Ignored), examples(kinds))
 }

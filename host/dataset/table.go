@@ -93,7 +93,7 @@ func parseTable(file string, r io.Reader, found *faults) (all []listed, split bo
 	width, path := len(header), slices.Index(header, pathColumn)
 	label, splits := slices.Index(header, labelColumn), slices.Index(header, splitColumn)
 	if path < 0 {
-		found.add(at(file, 1), "the header has no column %s: it has %q, separated by commas", pathColumn, header)
+		found.add(at(file, 1), "the header has no column %s: it has %q, separated by commas; %s", pathColumn, header, headerAdvice(header[0]))
 		return nil, false
 	}
 	for _, column := range []string{pathColumn, labelColumn, splitColumn} {
@@ -124,6 +124,17 @@ func parseTable(file string, r io.Reader, found *faults) (all []listed, split bo
 		}
 		all = append(all, l)
 	}
+}
+
+// headerAdvice says how to mend a header without a column of paths, by its first field.
+func headerAdvice(first string) string {
+	switch {
+	case !printable(first):
+		return "write it as UTF-8"
+	case strings.ContainsAny(first, ";\t|"):
+		return "put commas between columns"
+	}
+	return fmt.Sprintf("call the column of the pictures %s, and that of their classes %s", pathColumn, labelColumn)
 }
 
 // skipByteOrderMark leaves out what some spreadsheets write in front.

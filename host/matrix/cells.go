@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 
 	"github.com/upl-host/upl-host/host/config"
@@ -158,8 +159,17 @@ func (r *Result) write(f *folder.Folder) error {
 	t := r.Table()
 	return errors.Join(
 		writeCSV(f, cellsName, rows), writeCSV(f, tableName+".csv", t.csv()),
-		f.Write(tableName+".md", t.markdown()), f.Write(tableName+".tex", t.latex()), f.Write(tableName+".html", t.html()),
+		write(f, tableName+".md", t.markdown()), write(f, tableName+".tex", t.latex()), write(f, tableName+".html", t.html()),
 	)
+}
+
+// write writes a file, unless it is there with the same bytes: who may only read the
+// folder can look at a matrix that is done.
+func write(f *folder.Folder, name string, data []byte) error {
+	if there, err := os.ReadFile(f.Join(name)); err == nil && bytes.Equal(there, data) {
+		return nil
+	}
+	return f.Write(name, data)
 }
 
 func writeCSV(f *folder.Folder, name string, rows [][]string) error {
@@ -167,5 +177,5 @@ func writeCSV(f *folder.Folder, name string, rows [][]string) error {
 	if err := csv.NewWriter(&b).WriteAll(rows); err != nil {
 		return fmt.Errorf("writing %s: %w", name, err)
 	}
-	return f.Write(name, b.Bytes())
+	return write(f, name, b.Bytes())
 }

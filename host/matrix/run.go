@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -172,10 +173,10 @@ func Finished(ctx context.Context, m *config.Matrix, o Options) (_ *Result, err 
 
 // check prepares every run. Of faults that several have, the first's is shown.
 func check(ctx context.Context, m *config.Matrix, o Options) error {
+	var texts []string
+	runs := make(map[string][]int) // by fault: those that have it
 	e := &CheckError{}
-	first := make(map[string]int)
-	runs := make(map[int]int) // by message: how many more
-	for _, r := range m.Runs {
+	for i, r := range m.Runs {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -185,22 +186,43 @@ func check(ctx context.Context, m *config.Matrix, o Options) error {
 		}
 		// The folder's name is not what is wrong.
 		text := strings.ReplaceAll(err.Error(), r.Config.Run.Out, "its folder")
-		if at, ok := first[text]; ok {
-			runs[at]++
-			continue
+		if runs[text] == nil {
+			texts = append(texts, text)
+			e.messages = append(e.messages, err.Error())
+			e.errs = append(e.errs, err)
 		}
-		first[text] = len(e.messages)
-		e.messages = append(e.messages, r.Name+": "+err.Error())
-		e.errs = append(e.errs, err)
+		runs[text] = append(runs[text], i)
 	}
-	for at, n := range runs {
-		name, text, _ := strings.Cut(e.messages[at], ": ")
-		e.messages[at] = fmt.Sprintf("%s and %d more: %s", name, n, text)
+	for k, text := range texts {
+		e.messages[k] = whose(m.Runs, runs[text]) + ": " + e.messages[k]
 	}
 	if len(e.errs) == 0 {
 		return nil
 	}
 	return e
+}
+
+// whose names the runs that have a fault, and before them the cells that these runs
+// alone have: the fault is in one of them.
+func whose(runs []config.MatrixRun, faulty []int) string {
+	name := runs[faulty[0]].Name
+	if more := len(faulty) - 1; more > 0 {
+		name += fmt.Sprintf(" and %d more", more)
+	}
+	if len(faulty) == len(runs) {
+		return name
+	}
+	var cells []string
+	for _, cell := range runs[faulty[0]].Cells {
+		shared := true
+		for i := range runs {
+			shared = shared && slices.Contains(runs[i].Cells, cell) == slices.Contains(faulty, i)
+		}
+		if shared {
+			cells = append(cells, cell)
+		}
+	}
+	return strings.Join(append(cells, name), ": ")
 }
 
 // runFolder is where a run of a matrix lies, as its table names it.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/upl-host/upl-host/host"
@@ -135,6 +136,9 @@ func (r *runner) one(ctx context.Context, i int) error {
 		return err
 	}
 	err = fmt.Errorf("%s: %w", run.Name, err)
+	if noRoom(err) {
+		return fmt.Errorf("%w; no other run was begun: make room for files, and the same command goes on", err)
+	}
 	r.options.Display.Say("failed: %v", err)
 	r.result.Cells[i].failed(err)
 	r.failed = append(r.failed, err)
@@ -142,6 +146,11 @@ func (r *runner) one(ctx context.Context, i int) error {
 		return errors.Join(&FailedError{Of: len(r.matrix.Runs), Failed: r.failed}, r.write())
 	}
 	return nil
+}
+
+// noRoom reports whether files cannot be written, those of other runs neither.
+func noRoom(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
 }
 
 // left are the runs of the queue.

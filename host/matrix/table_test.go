@@ -131,6 +131,38 @@ func TestTables(t *testing.T) {
 	}
 }
 
+// Tables that are there are left alone: others may only read the folder.
+func TestTablesAreWrittenOnce(t *testing.T) {
+	f, err := folder.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r := made([]string{"glyphs"}, []string{"vit"})
+	write := func() map[string]os.FileInfo {
+		if err := r.write(f); err != nil {
+			t.Fatal(err)
+		}
+		files := make(map[string]os.FileInfo)
+		for _, name := range []string{"cells.csv", "table.csv", "table.md", "table.tex", "table.html"} {
+			if files[name], err = os.Stat(f.Join(name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return files
+	}
+	before := write()
+	for name, info := range write() {
+		if !os.SameFile(before[name], info) {
+			t.Errorf("%s was written again", name)
+		}
+	}
+	r.Cells[0].failed(errors.New("late"))
+	if after := write(); os.SameFile(before["cells.csv"], after["cells.csv"]) {
+		t.Error("cells.csv was not written again")
+	}
+}
+
 // Without labels no figure is made up.
 func TestTableWithoutLabels(t *testing.T) {
 	r := &Result{Name: "x", Cells: []Cell{
