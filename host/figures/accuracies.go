@@ -29,6 +29,7 @@ func byMethod(cells []cell) (figure.Figure, string) {
 		return figure.Figure{}, "the runs have one method"
 	}
 	t := tabulate(cells, modelOf, place)
+	t.ownLooks()
 	return rowsFigure("Accuracy of each method", t, t.data("model", "method")), ""
 }
 
@@ -58,6 +59,9 @@ func byStrategy(cells []cell) (figure.Figure, string) {
 		return figure.Figure{}, "the runs have fewer than two strategies"
 	}
 	t := tabulate(cells, varying(cells, modelOf, methodOf), strategyOf)
+	if len(distinct(cells, modelOf)) > 1 {
+		t.ownLooks() // a method's is not enough
+	}
 	return rowsFigure("Accuracy by strategy of selection", t, t.data("series", "strategy")), ""
 }
 
@@ -87,7 +91,7 @@ func rowsFigure(title string, t table, data figure.Table) figure.Figure {
 		Draw: func(p *plot.Plot, width float64) { drawRows(p, t, step, width) },
 	}
 	for i, s := range t.series {
-		color, shape := figure.Series(i)
+		color, shape := look(t.looks[i])
 		label := s
 		if s == "" || len(t.series) == 1 {
 			label = interval
@@ -117,7 +121,7 @@ func drawRows(p *plot.Plot, t table, step, width float64) {
 			if !there {
 				continue
 			}
-			color, shape := figure.Series(s)
+			color, shape := look(t.looks[s])
 			at := y + markStep/step*(float64(len(t.series)-1)/2-float64(s))
 			title := fmt.Sprintf("%s %s: %s over %d", name, place, percent(g.mean), len(g.values))
 			if g.to > g.from {
@@ -182,9 +186,10 @@ func kOf(c cell) string { return strconv.Itoa(c.k) }
 
 // curvesFigure draws a curve a series over K, and level lines of what has none.
 func curvesFigure(title, label, column string, cells, level []cell) figure.Figure {
-	slices.SortStableFunc(cells, func(a, b cell) int { return cmp.Compare(a.k, b.k) })
 	series := methodName(append(slices.Clone(cells), level...))
 	curves, lines := tabulate(cells, series, kOf), tabulate(level, series, func(cell) string { return "" })
+	slices.SortStableFunc(cells, func(a, b cell) int { return cmp.Compare(a.k, b.k) })
+	curves.places = distinct(cells, kOf)
 	data := curves.data("series", column)
 	data.Rows = append(data.Rows, lines.data("series", column).Rows...)
 	f := figure.Figure{
@@ -192,8 +197,9 @@ func curvesFigure(title, label, column string, cells, level []cell) figure.Figur
 		Alt:  fmt.Sprintf("%d series over %d numbers of pictures, %d level.", len(curves.series), len(curves.places), len(lines.series)),
 		Draw: func(p *plot.Plot, _ float64) { drawCurves(p, curves, lines, label) },
 	}
+	looks := slices.Concat(curves.looks, lines.looks)
 	for i, s := range slices.Concat(curves.series, lines.series) {
-		color, shape := figure.Series(i)
+		color, shape := look(looks[i])
 		if i >= len(curves.series) {
 			shape = figure.Dash
 		}
@@ -213,12 +219,12 @@ func drawCurves(p *plot.Plot, curves, lines table, label string) {
 	figure.ShareAxis(&p.Y, append(curves.reach(), lines.reach()...))
 	p.Add(figure.Grid{Horizontal: true})
 	for i, s := range lines.series {
-		color, _ := figure.Series(len(curves.series) + i)
+		color, _ := look(lines.looks[i])
 		y := lines.groups[[2]string{s, ""}].mean
 		p.Add(figure.Segments{{X1: p.X.Min, X2: p.X.Max, Y1: y, Y2: y, Color: color, Width: 1.5, Dashed: true, Title: s + ": " + percent(y)}})
 	}
 	for i, s := range curves.series {
-		color, shape := figure.Series(i)
+		color, shape := look(curves.looks[i])
 		curve := figure.Curve{Color: color.Fade(0.75), Width: 1.75, Title: s}
 		var marks figure.Points
 		var whiskers figure.Segments

@@ -22,6 +22,7 @@ type cell struct {
 	seed                             string
 	top1                             *float64
 	labelled                         bool // learned from true labels
+	look                             int  // of its method and strategy, the same in all figures
 	folder                           string
 }
 

@@ -37,6 +37,39 @@ func comparisons() []comparison {
 	}
 }
 
+// setLooks gives each method a colour and a shape, in the order of their
+// appearance: those of its first strategy; the other strategies' come after all methods'.
+func setLooks(cells []cell) {
+	type key struct{ method, strategy string }
+	looks, methods := map[key]int{}, map[string]bool{zeroShot: true}
+	for _, c := range cells {
+		if !methods[c.method] {
+			methods[c.method] = true
+			looks[key{c.method, c.strategy}] = len(looks)
+		}
+	}
+	for i, c := range cells {
+		at := key{c.method, c.strategy}
+		if _, there := looks[at]; !there && c.method != zeroShot {
+			looks[at] = len(looks)
+		}
+		cells[i].look = looks[at]
+		if c.method == zeroShot {
+			cells[i].look = zeroShotLook
+		}
+	}
+}
+
+// zeroShotLook is the grey that zero-shot has in all figures.
+const zeroShotLook = -1
+
+func look(i int) (figure.Color, figure.Shape) {
+	if i == zeroShotLook {
+		return figure.ZeroShot, figure.Ring
+	}
+	return figure.Series(i)
+}
+
 // part are the cells of one figure, and what its name and title say of them.
 type part struct {
 	cells         []cell
@@ -46,6 +79,7 @@ type part struct {
 // compare draws what the cells have data for: with several data sets, each
 // figure once for their average, and once for each.
 func compare(cells []cell) (charts []chart, missing []report.Missing) {
+	setLooks(cells)
 	datasets := distinct(cells, func(c cell) string { return c.dataset })
 	for _, c := range comparisons() {
 		var parts []part
@@ -210,6 +244,7 @@ func strategyOf(c cell) string { return c.strategy }
 // table is a figure's groups, by series and place.
 type table struct {
 	series, places []string
+	looks          []int // of the series: those of their first cells
 	groups         map[[2]string]group
 }
 
@@ -217,14 +252,26 @@ type table struct {
 func tabulate(cells []cell, series, place setting) table {
 	t := table{series: distinct(cells, series), places: distinct(cells, place), groups: map[[2]string]group{}}
 	values := map[[2]string][]float64{}
+	seen := map[string]bool{}
 	for _, c := range cells {
 		at := [2]string{series(c), place(c)}
+		if !seen[at[0]] {
+			seen[at[0]] = true
+			t.looks = append(t.looks, c.look)
+		}
 		values[at] = append(values[at], *c.top1)
 	}
 	for at, v := range values {
 		t.groups[at] = newGroup(v)
 	}
 	return t
+}
+
+// ownLooks tells the series apart by themselves, whatever their methods.
+func (t table) ownLooks() {
+	for i := range t.looks {
+		t.looks[i] = i
+	}
 }
 
 // data is the table as numbers.

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"math"
 	"path/filepath"
+	"unicode/utf8"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg/draw"
@@ -14,8 +15,11 @@ import (
 	"github.com/upl-host/upl-host/host/report/figure"
 )
 
-// mostOverlaps is how many runs a matrix of overlaps shows.
-const mostOverlaps = 20
+const (
+	mostOverlaps  = 20 // settings that a matrix of overlaps shows
+	fewestColumns = 4  // that it has room for
+	longestColumn = 18 // characters of a column's name
+)
 
 // picks are a run's pseudo labels.
 type picks struct {
@@ -52,11 +56,18 @@ func overlap(cells []cell) (figure.Figure, string) {
 			}
 		}
 	}
-	side := max(20, min(44, 240/float64(len(all))))
+	// A cell is a square of a quarter of the figure at most: a matrix of two or
+	// three settings leaves room on the right.
+	columns := max(len(all)-1, fewestColumns)
+	side := 300 / float64(columns)
+	names := 0
+	for _, p := range all {
+		names = max(names, min(longestColumn, utf8.RuneCountInString(p.name)))
+	}
 	return figure.Figure{
 		Title: "Overlap of pseudo labels: those that two settings share, of those that either has",
 		Alt:   fmt.Sprintf("Jaccard's index of the pseudo labels of %d settings.", len(all)),
-		Width: figure.Half, Height: 130 + side*float64(len(all)), Data: data,
+		Width: figure.Half, Height: 40 + 6*float64(names) + side*float64(len(all)-1), Data: data,
 		Draw: func(p *plot.Plot, width float64) { drawOverlap(p, all, shares, width) },
 	}, ""
 }
@@ -125,7 +136,7 @@ func drawOverlap(p *plot.Plot, all []picks, shares [][]*float64, width float64) 
 	for i, a := range all {
 		y := float64(n - 1 - i)
 		rows[i] = plot.Tick{Value: y, Label: figure.Elide(a.name, int(width/16))}
-		columns[i] = plot.Tick{Value: float64(i), Label: figure.Elide(a.name, 18)}
+		columns[i] = plot.Tick{Value: float64(i), Label: figure.Elide(a.name, longestColumn)}
 		for j := range i { // below the diagonal: the rest says the same
 			share, x := shares[i][j], float64(j)
 			if share == nil {
@@ -142,7 +153,7 @@ func drawOverlap(p *plot.Plot, all []picks, shares [][]*float64, width float64) 
 			numbers = append(numbers, figure.Label{X: x, Y: y, Text: fmt.Sprintf("%.0f", 100**share), Color: ink, Align: draw.XCenter, Size: 11})
 		}
 	}
-	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = -0.5, float64(n-1)-0.5, -0.5, float64(n-1)-0.5
+	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = -0.5, float64(max(n-1, fewestColumns))-0.5, -0.5, float64(n-1)-0.5
 	p.X.Tick.Marker, p.Y.Tick.Marker = columns[:n-1], rows[1:]
 	p.X.Tick.Label.Rotation = math.Pi / 2
 	p.X.Tick.Label.XAlign, p.X.Tick.Label.YAlign = draw.XRight, draw.YCenter
