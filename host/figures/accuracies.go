@@ -62,6 +62,7 @@ func byStrategy(cells []cell) (figure.Figure, string) {
 	if len(distinct(cells, modelOf)) > 1 {
 		t.ownLooks() // a method's is not enough
 	}
+	t.looks = apart(t.looks)
 	return rowsFigure("Accuracy by strategy of selection", t, t.data("series", "strategy")), ""
 }
 
@@ -190,6 +191,8 @@ func curvesFigure(title, label, column string, cells, level []cell) figure.Figur
 	curves, lines := tabulate(cells, series, kOf), tabulate(level, series, func(cell) string { return "" })
 	slices.SortStableFunc(cells, func(a, b cell) int { return cmp.Compare(a.k, b.k) })
 	curves.places = distinct(cells, kOf)
+	looks := apart(slices.Concat(curves.looks, lines.looks))
+	curves.looks, lines.looks = looks[:len(curves.looks)], looks[len(curves.looks):]
 	data := curves.data("series", column)
 	data.Rows = append(data.Rows, lines.data("series", column).Rows...)
 	f := figure.Figure{
@@ -197,7 +200,6 @@ func curvesFigure(title, label, column string, cells, level []cell) figure.Figur
 		Alt:  fmt.Sprintf("%d series over %d numbers of pictures, %d level.", len(curves.series), len(curves.places), len(lines.series)),
 		Draw: func(p *plot.Plot, _ float64) { drawCurves(p, curves, lines, label) },
 	}
-	looks := slices.Concat(curves.looks, lines.looks)
 	for i, s := range slices.Concat(curves.series, lines.series) {
 		color, shape := look(looks[i])
 		if i >= len(curves.series) {

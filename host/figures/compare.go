@@ -1,6 +1,7 @@
 package figures
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"regexp"
@@ -68,6 +69,30 @@ func look(i int) (figure.Color, figure.Shape) {
 		return figure.ZeroShot, figure.Ring
 	}
 	return figure.Series(i)
+}
+
+// apart keeps looks as they are, but where two of a figure have the same colour and
+// another is free: then the later look has that one.
+func apart(looks []int) []int {
+	order := make([]int, len(looks))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(looks[a], looks[b]) })
+	spread, taken := slices.Clone(looks), map[int]bool{}
+	for _, i := range order {
+		if looks[i] == zeroShotLook {
+			continue
+		}
+		for step := range figure.SeriesColors {
+			if at := looks[i] + step; !taken[at%figure.SeriesColors] {
+				spread[i] = at
+				break
+			}
+		}
+		taken[spread[i]%figure.SeriesColors] = true
+	}
+	return spread
 }
 
 // part are the cells of one figure, and what its name and title say of them.

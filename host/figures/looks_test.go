@@ -79,3 +79,25 @@ func column(data []byte, i int) (values []string) {
 	}
 	return values
 }
+
+// Within a figure no two series have one colour while another is free.
+func TestApart(t *testing.T) {
+	n := figure.SeriesColors
+	for _, test := range []struct{ looks, want []int }{
+		{[]int{0, 3, zeroShotLook}, []int{0, 3, zeroShotLook}},
+		{[]int{n, 0, 1}, []int{n + 2, 0, 1}}, // the method's own colours stay
+		{[]int{n - 1, 2*n - 1}, []int{n - 1, 2 * n}},
+		{[]int{zeroShotLook, zeroShotLook}, []int{zeroShotLook, zeroShotLook}},
+	} {
+		if diff := cmp.Diff(test.want, apart(test.looks)); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", test.looks, diff)
+		}
+	}
+	var many []int
+	for i := range n + 1 {
+		many = append(many, i)
+	}
+	if diff := cmp.Diff(many, apart(many)); diff != "" {
+		t.Errorf("more series than colours (-want +got):\n%s", diff)
+	}
+}

@@ -59,15 +59,15 @@ func overlap(cells []cell) (figure.Figure, string) {
 	// A cell is a square of a quarter of the figure at most: a matrix of two or
 	// three settings leaves room on the right.
 	columns := max(len(all)-1, fewestColumns)
-	side := 300 / float64(columns)
+	side := 250 / float64(columns)
 	names := 0
-	for _, p := range all {
+	for _, p := range all[:len(all)-1] {
 		names = max(names, min(longestColumn, utf8.RuneCountInString(p.name)))
 	}
 	return figure.Figure{
 		Title: "Overlap of pseudo labels: those that two settings share, of those that either has",
 		Alt:   fmt.Sprintf("Jaccard's index of the pseudo labels of %d settings.", len(all)),
-		Width: figure.Half, Height: 40 + 6*float64(names) + side*float64(len(all)-1), Data: data,
+		Width: figure.Half, Height: 34 + 5.5*float64(names) + side*float64(len(all)-1), Data: data,
 		Draw: func(p *plot.Plot, width float64) { drawOverlap(p, all, shares, width) },
 	}, ""
 }
