@@ -132,7 +132,7 @@ func (f fixture) build(t *testing.T) string {
 		}
 		for i, first := range firsts {
 			if f.labels {
-				metrics.Learned.Ensembles = append(metrics.Learned.Ensembles, evaluate.Ensemble{Prompts: i + 1, Top1: first.Measures().Top1})
+				metrics.Learned.Ensembles = append(metrics.Learned.Ensembles, evaluate.Ensemble{Size: i + 1, Top1: first.Measures().Top1})
 			}
 		}
 		f.writeTraining(t, dir, chance)

@@ -66,11 +66,11 @@ func TestBuild(t *testing.T) {
 	}{
 		"demo": {
 			[]string{"One prompt", "Ensemble of 4", "±", "raised the accuracy from", "McNemar", "Most improved", "Newly wrong", "Most confident mistakes", "1.1\u202fGiB", "Selected by top-k with k = 16, from 2 models"},
-			[]string{"No labels", "cannot be shown"},
+			[]string{"No labels", "cannot be shown", "Nothing was learned from them", ">Brier<"},
 			[]string{"accuracy", "per-class-accuracy", "pseudo-label-accuracy", "pseudo-labels-per-class", "training-loss", "training-accuracy", "reliability", "confidence", "confusion-zero-shot", "confusion-learned", "confused-pairs", "accuracy-per-model", "accuracy-over-prompts"},
 		},
 		"no gain": {
-			[]string{"cannot tell from no change"},
+			[]string{"cannot tell from no change", `<th scope="col" class="n">Brier</th>`, `<th scope="col" class="n">macro F1</th>`, `<th scope="col" class="n">recall</th>`},
 			[]string{"raised the accuracy", "lowered the accuracy"},
 			[]string{"accuracy-over-rounds"},
 		},
@@ -91,8 +91,8 @@ func TestBuild(t *testing.T) {
 		},
 		"two classes": {[]string{"One prompt was learned", "accuracy-over-prompts (there is one prompt)"}, []string{"Top-5", "Ensemble of"}, []string{"confident-pictures", "confident-accuracy"}},
 		"adapters": {
-			[]string{"One adapter", "learned by clip-adapter from true labels", "Learning from true labels raised", "averaging the logits of 3 adapters", "the ensemble of the first N adapters", ">adapters N<"},
-			[]string{"One prompt", "N prompts", "without their labels", "Training used"},
+			[]string{"One adapter", "learned by clip-adapter from true labels", "Learning from true labels raised", "averaging the logits of 3 adapters", "the ensemble of the first N adapters", ">number of adapters N<", "Nothing was learned from them", "with the true labels", "predicted as their true label"},
+			[]string{"One prompt", "N prompts", "without their labels", "Training used", "with the pseudo labels", "predicted as their pseudo label"},
 			[]string{"accuracy-over-prompts"},
 		},
 		"one class": {[]string{"left the accuracy as it was"}, nil, nil},
