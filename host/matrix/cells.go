@@ -23,6 +23,9 @@ type Result struct {
 	Elsewhere int `json:"elsewhere,omitempty"`
 }
 
+// zeroShot is the known method that learns nothing.
+const zeroShot = "zero-shot"
+
 // Status of a run in a matrix.
 type Status string
 
@@ -77,6 +80,8 @@ var cellColumns = []column{
 	{"dataset", func(c *Cell) string { return c.Dataset }},
 	{"model", func(c *Cell) string { return c.Model }},
 	{"method", func(c *Cell) string { return c.Method }},
+	{"known_method", func(c *Cell) string { return c.Known }},
+	{"labels", func(c *Cell) string { return learned(c, func(l *evaluate.Learned) string { return l.Labels }) }},
 	{"strategy", func(c *Cell) string { return c.Strategy }},
 	{"k", func(c *Cell) string { return countText(c.K) }},
 	{"seed", func(c *Cell) string { return c.Seed }},
@@ -89,6 +94,8 @@ var cellColumns = []column{
 	{"brier", func(c *Cell) string { return number(c.Measures().Brier) }},
 	{"nll", func(c *Cell) string { return number(c.Measures().NLL) }},
 	{"mean_confidence", func(c *Cell) string { return number(c.Measures().MeanConfidence) }},
+	{"mean_prediction_entropy", func(c *Cell) string { return number(c.Measures().MeanPredictionEntropy) }},
+	{"coverage", func(c *Cell) string { return number(c.Measures().Coverage) }},
 	{"zero_shot_top1", func(c *Cell) string { return number(c.Metrics.ZeroShot.Top1) }},
 	{"seeds", func(c *Cell) string {
 		return learned(c, func(l *evaluate.Learned) string { return strconv.Itoa(len(l.Seeds)) })
@@ -105,8 +112,17 @@ var cellColumns = []column{
 	{"pseudo_label_accuracy", func(c *Cell) string {
 		return pseudo(c, func(p *evaluate.PseudoLabelMeasures) string { return number(p.Accuracy) })
 	}},
+	{"pseudo_label_recall", func(c *Cell) string {
+		return pseudo(c, func(p *evaluate.PseudoLabelMeasures) string { return number(p.Recall) })
+	}},
 	{"empty_classes", func(c *Cell) string {
 		return pseudo(c, func(p *evaluate.PseudoLabelMeasures) string { return strconv.Itoa(len(p.EmptyClasses)) })
+	}},
+	{"disagreement", func(c *Cell) string {
+		if c.Metrics.Unlabeled == nil {
+			return ""
+		}
+		return number(c.Metrics.Unlabeled.Disagreement)
 	}},
 	{"run", func(c *Cell) string { return c.Folder }},
 	{"error", func(c *Cell) string { return c.Error }},
@@ -157,10 +173,17 @@ func (r *Result) write(f *folder.Folder) error {
 		rows = append(rows, row)
 	}
 	t := r.Table()
-	return errors.Join(
+	if err := errors.Join(
 		writeCSV(f, cellsName, rows), writeCSV(f, tableName+".csv", t.csv()),
-		write(f, tableName+".md", t.markdown()), write(f, tableName+".tex", t.latex()), write(f, tableName+".html", t.html()),
-	)
+		write(f, tableName+".md", t.markdown()), write(f, tableName+".tex", t.latex()),
+	); err != nil {
+		return err
+	}
+	page, err := r.page(f, t)
+	if err != nil {
+		return err
+	}
+	return write(f, tableName+".html", page)
 }
 
 // write writes a file, unless it is there with the same bytes: who may only read the
