@@ -66,6 +66,17 @@ func TestLooks(t *testing.T) {
 			}
 		}
 	}
+	// With one model the rows are in the methods' colours, too.
+	methods, why := byMethod(cells)
+	if why != "" {
+		t.Fatal(why)
+	}
+	drawn := methods.Inline(methods.Width)
+	for at, there := range map[int]bool{zeroShotLook: true, 0: true, 1: true, 2: true, 3: true, 4: false} {
+		if color, _ := look(at); strings.Contains(drawn, `class="f-`+color.Name+`"`) != there {
+			t.Errorf("rows in the colour %s: should be there: %v", color.Name, there)
+		}
+	}
 	if diff := cmp.Diff([]string{"4", "16"}, column(ks.Data.CSV(), 1)[:2]); diff != "" {
 		t.Errorf("K is out of order:\n%s", diff)
 	}
