@@ -22,6 +22,9 @@ type Result struct {
 	Elsewhere int `json:"elsewhere,omitempty"`
 }
 
+// zeroShot is the known method that learns nothing.
+const zeroShot = "zero-shot"
+
 // Status of a run in a matrix.
 type Status string
 
@@ -76,6 +79,8 @@ var cellColumns = []column{
 	{"dataset", func(c *Cell) string { return c.Dataset }},
 	{"model", func(c *Cell) string { return c.Model }},
 	{"method", func(c *Cell) string { return c.Method }},
+	{"known_method", func(c *Cell) string { return c.Known }},
+	{"labels", func(c *Cell) string { return learned(c, func(l *evaluate.Learned) string { return l.Labels }) }},
 	{"strategy", func(c *Cell) string { return c.Strategy }},
 	{"k", func(c *Cell) string { return countText(c.K) }},
 	{"seed", func(c *Cell) string { return c.Seed }},
@@ -88,6 +93,8 @@ var cellColumns = []column{
 	{"brier", func(c *Cell) string { return number(c.Measures().Brier) }},
 	{"nll", func(c *Cell) string { return number(c.Measures().NLL) }},
 	{"mean_confidence", func(c *Cell) string { return number(c.Measures().MeanConfidence) }},
+	{"mean_prediction_entropy", func(c *Cell) string { return number(c.Measures().MeanPredictionEntropy) }},
+	{"coverage", func(c *Cell) string { return number(c.Measures().Coverage) }},
 	{"zero_shot_top1", func(c *Cell) string { return number(c.Metrics.ZeroShot.Top1) }},
 	{"seeds", func(c *Cell) string {
 		return learned(c, func(l *evaluate.Learned) string { return strconv.Itoa(len(l.Seeds)) })
@@ -104,8 +111,17 @@ var cellColumns = []column{
 	{"pseudo_label_accuracy", func(c *Cell) string {
 		return pseudo(c, func(p *evaluate.PseudoLabelMeasures) string { return number(p.Accuracy) })
 	}},
+	{"pseudo_label_recall", func(c *Cell) string {
+		return pseudo(c, func(p *evaluate.PseudoLabelMeasures) string { return number(p.Recall) })
+	}},
 	{"empty_classes", func(c *Cell) string {
 		return pseudo(c, func(p *evaluate.PseudoLabelMeasures) string { return strconv.Itoa(len(p.EmptyClasses)) })
+	}},
+	{"disagreement", func(c *Cell) string {
+		if c.Metrics.Unlabeled == nil {
+			return ""
+		}
+		return number(c.Metrics.Unlabeled.Disagreement)
 	}},
 	{"run", func(c *Cell) string { return c.Folder }},
 	{"error", func(c *Cell) string { return c.Error }},
@@ -156,10 +172,17 @@ func (r *Result) write(f *folder.Folder) error {
 		rows = append(rows, row)
 	}
 	t := r.Table()
-	return errors.Join(
+	if err := errors.Join(
 		writeCSV(f, cellsName, rows), writeCSV(f, tableName+".csv", t.csv()),
-		f.Write(tableName+".md", t.markdown()), f.Write(tableName+".tex", t.latex()), f.Write(tableName+".html", t.html()),
-	)
+		f.Write(tableName+".md", t.markdown()), f.Write(tableName+".tex", t.latex()),
+	); err != nil {
+		return err
+	}
+	page, err := r.page(f, t)
+	if err != nil {
+		return err
+	}
+	return f.Write(tableName+".html", page)
 }
 
 func writeCSV(f *folder.Folder, name string, rows [][]string) error {
