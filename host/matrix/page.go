@@ -56,6 +56,7 @@ type pageEntry struct {
 type chart struct {
 	Number       int
 	Title        string
+	Full         bool // over the width of the page
 	Wide, Narrow template.HTML
 }
 
@@ -134,7 +135,7 @@ func (p *page) draw(dir string) error {
 func (p *page) chart(f figure.Figure) chart {
 	p.charts++
 	return chart{
-		Number: p.charts, Title: f.Title,
+		Number: p.charts, Title: f.Title, Full: f.Width > figure.Half,
 		Wide:   template.HTML(f.Inline(f.Width)),      //nolint:gosec // escaped by the figure
 		Narrow: template.HTML(f.Inline(figure.Phone)), //nolint:gosec // escaped by the figure
 	}
