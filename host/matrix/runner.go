@@ -37,7 +37,11 @@ func (r *runner) write() error {
 	if r.folder == nil {
 		return nil
 	}
-	return r.result.write(r.folder)
+	err := r.result.write(r.folder)
+	if noRoom(err) {
+		return fmt.Errorf("%w; make room for files, and the same command goes on", err)
+	}
+	return err
 }
 
 // polling is how often the runs of other processes are looked at.
