@@ -191,8 +191,19 @@ func (c *check) names() {
 			What: "is a code, not a name" + andOthers(codes[1:], "class") + ", and prompts say it as it is", Do: "give names in a file that dataset.classes names: a folder, a tab and its name a line",
 		})
 	}
+	for _, class := range c.data.Classes {
+		if unknown.MatchString(class.Spoken()) {
+			c.add(Finding{
+				Severity: Doubtful, Kind: KindName, Where: fmt.Sprintf("class %q", class.Name),
+				What: "is how programs write a value that is missing", Do: "leave the label empty where it is unknown",
+			})
+		}
+	}
 	c.splitNames()
 }
+
+// unknown is what becomes of missing values in tables that programs write.
+var unknown = regexp.MustCompile(`^(?i:nan|null|none|n/a)$`)
 
 // code are names that say nothing: numbers, and WordNet's.
 var code = regexp.MustCompile(`^(n?\d+|[a-z]?\d{3,})$`)

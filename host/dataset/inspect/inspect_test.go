@@ -258,6 +258,14 @@ func TestCheckTables(t *testing.T) {
 	}
 }
 
+func TestCheckMissingLabels(t *testing.T) {
+	root := datatest.Tree(t, map[string]string{"a.png": picture(t, 2, 2, grey(1)), "b.png": picture(t, 2, 2, grey(2)), "t.csv": "path,label\na.png,naan\nb.png,NaN\n"})
+	want := []string{`warning: class "NaN": is how programs write a value that is missing: leave the label empty where it is unknown [class-name]`}
+	if diff := cmp.Diff(want, check(t, dataset.Config{Kind: dataset.KindCSV, Path: filepath.Join(root, "t.csv")}, inspect.CheckOptions{})); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestUnopened(t *testing.T) {
 	_, _, err := dataset.Open(dataset.Config{Path: datatest.Tree(t, map[string]string{"big_cat/1.png": "", "Big Cat/1.png": ""})})
 	r, ok := inspect.Unopened(err)
