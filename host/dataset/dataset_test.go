@@ -68,15 +68,15 @@ func mustOpen(t testing.TB, c dataset.Config) opened {
 func TestFolder(t *testing.T) {
 	root := datatest.Tree(t, map[string]string{
 		"tabby_cat/2.JPG": "", "tabby_cat/10.png": "", "tabby_cat/more/1.webp": "", "tabby_cat/notes.txt": "",
-		"Dog/a.tiff": "", "Dog/._a.tiff": "", "Dog/.thumbnails/a.jpg": "", "README": "", "empty/": "",
+		"Dog/a.tiff": "", "Dog/._a.tiff": "", "Dog/.thumbnails/a.jpg": "", "__MACOSX/Dog/._a.tiff": "", "README": "", "empty/": "",
 	})
 	want := opened{
 		Classes: []string{"Dog=Dog", "empty=empty", "tabby_cat=tabby cat"},
 		Unlabeled: []string{
 			"Dog/a.tiff=Dog", "tabby_cat/10.png=tabby cat", "tabby_cat/2.JPG=tabby cat", "tabby_cat/more/1.webp=tabby cat",
 		},
-		Ignored: 4,
-		Notes:   []string{"4 files are ignored, as their names are not those of pictures", "1 class folders have no pictures: empty"},
+		Ignored: 5,
+		Notes:   []string{"5 files are ignored, as their names are not those of pictures", "1 class folders have no pictures: empty"},
 	}
 	want.Test = want.Unlabeled
 	if diff := cmp.Diff(want, mustOpen(t, dataset.Config{Path: root})); diff != "" {

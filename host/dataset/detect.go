@@ -28,10 +28,8 @@ func Detect(path string) string {
 		}
 		return KindList
 	}
-	for _, kind := range layout.Kinds() {
-		if l, _ := layout.ByKind(kind); l.Split != "" && exists(filepath.Join(path, l.Split)) {
-			return kind
-		}
+	if kind := layoutAt(path); kind != "" {
+		return kind
 	}
 	has := func(patterns ...string) bool {
 		for _, pattern := range patterns {
@@ -43,14 +41,27 @@ func Detect(path string) string {
 		return false
 	}
 	switch {
-	case has(classNamesFile) && has("images/val", "images/train"):
-		return KindImageNet
-	case has(variantsFile) && has("images_variant_test.txt"):
-		return kindAircraft
 	case has("*.parquet", "*/*.parquet", "*/*/*.parquet"):
 		return KindParquet
 	case has("*.tar", "*/*.tar", "*.tar.gz", "*/*.tar.gz", "*/nshards.txt"):
 		return KindWebDataset
 	}
 	return KindFolder
+}
+
+// layoutAt is which of the eleven data sets a folder is, by its split files; empty: none.
+func layoutAt(folder string) string {
+	has := func(name string) bool { return exists(filepath.Join(folder, filepath.FromSlash(name))) }
+	for _, kind := range layout.Kinds() {
+		if l, _ := layout.ByKind(kind); l.Split != "" && has(l.Split) {
+			return kind
+		}
+	}
+	switch {
+	case has(classNamesFile) && (has("images/val") || has("images/train")):
+		return KindImageNet
+	case has(variantsFile) && has("images_variant_test.txt"):
+		return kindAircraft
+	}
+	return ""
 }

@@ -68,6 +68,17 @@ func TestFaults(t *testing.T) {
 			},
 		},
 		{"header", map[string]string{"c": two, "t.csv": "file;label\na;b\n"}, dataset.Config{Kind: "csv", Path: "t.csv", Classes: "c"}, []string{"t.csv:1: the header has no column path: it has [\"file;label\"]"}},
+		{"a table without rows", map[string]string{"c": two, "t.csv": "path,label\n"}, dataset.Config{Kind: "csv", Path: "t.csv", Classes: "c"}, []string{"t.csv: lists no pictures"}},
+		{"UTF-16", map[string]string{"c": two, "t.csv": "\xff\xfep\x00"}, dataset.Config{Kind: "csv", Path: "t.csv", Classes: "c"}, []string{"t.csv: is UTF-16 text: save it as UTF-8"}},
+		{
+			"data sets for classes",
+			map[string]string{
+				"dtd/split_zhou_DescribableTextures.json": "{}", "dtd/images/a/1.png": "", "cat/1.png": "",
+				"fgvc_aircraft/variants.txt": "", "fgvc_aircraft/images_variant_test.txt": "", "fgvc_aircraft/images/1.png": "",
+			},
+			dataset.Config{Path: "."},
+			[]string{"dtd in it is a data set, no class: set dataset.kind to dtd", "set dataset.kind to fgvc_aircraft"},
+		},
 		{"header twice", map[string]string{"c": two, "t.csv": "path,label,Path\n"}, dataset.Config{Kind: "csv", Path: "t.csv", Classes: "c"}, []string{"the header has the column path twice"}},
 		{"table empty", map[string]string{"c": two, "t.csv": ""}, dataset.Config{Kind: "csv", Path: "t.csv", Classes: "c"}, []string{"t.csv: is empty: want a header"}},
 		{"quotes", map[string]string{"c": two, "t.csv": "path\n\"a\nb\n"}, dataset.Config{Kind: "csv", Path: "t.csv", Classes: "c"}, []string{"t.csv: record on line 2", "quote"}},
@@ -78,8 +89,8 @@ func TestFaults(t *testing.T) {
 			[]string{`2.csv:2: picture a.png is labelled "dog" here and "cat" in another split`},
 		},
 		{"all missing", map[string]string{"c": two, "t.csv": "path\ngone.png\n"}, dataset.Config{Kind: "csv", Path: "t.csv", Classes: "c", SkipMissing: true}, []string{"none of the pictures that", "is there"}},
-		{"link to itself", map[string]string{"cat/1.png": "", "dog/1.png": "", "dog/again": "->..", "cat/x.png": "->x.png"}, dataset.Config{Path: "."}, []string{"again: is a symbolic link to a folder that it lies in", "x.png: is a symbolic link whose target"}},
-		{"link to nothing", map[string]string{"cat/1.png": "", "dog/1.png": "->gone.png", "cat/x.txt": "->gone"}, dataset.Config{Path: "."}, []string{"1.png: is a symbolic link whose target does not exist"}},
+		{"link to itself", map[string]string{"cat/1.png": "", "dog/1.png": "", "dog/again": "->..", "cat/x.png": "->x.png"}, dataset.Config{Path: "."}, []string{"again: is a symbolic link to a folder that it lies in", "x.png: is a symbolic link that leads back to itself: remove it"}},
+		{"link to nothing", map[string]string{"cat/1.png": "", "dog/1.png": "->gone.png", "cat/x.txt": "->gone"}, dataset.Config{Path: "."}, []string{"1.png: is a symbolic link whose target does not exist: fetch that, or remove the link"}},
 		{"names of bytes", map[string]string{"cat/\xff.png": "", "do\ng/1.png": ""}, dataset.Config{Path: "."}, []string{`the name "\xff.png" is not UTF-8 text`, `the folder's name "do\ng"`}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -1,11 +1,16 @@
 package dataset
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
+	"syscall"
 )
+
+// archiveRest is the folder that archives made on macOS unpack into, beside what they hold.
+const archiveRest = "__MACOSX"
 
 // readFolder takes all pictures in a folder and the folders in it, which may be
 // those of classes.
@@ -17,6 +22,11 @@ func (r *reader) readFolder(s *source, folder string, labelled bool) {
 	}
 	w := &walk{reader: r, source: s, labelled: labelled}
 	w.folder(folder, ".", []fs.FileInfo{info})
+	for _, name := range s.folders {
+		if kind := layoutAt(filepath.Join(folder, name)); kind != "" {
+			r.faults.add(folder, "%s in it is a data set, no class: set dataset.kind to %s (on the command line --kind %s)", name, kind, kind)
+		}
+	}
 }
 
 // walk goes through a folder, along symbolic links too.
@@ -42,7 +52,7 @@ func (w *walk) folder(dir, relative string, above []fs.FileInfo) {
 		}
 		info, err := os.Stat(where) // of a link's target
 		switch {
-		case name[0] == '.':
+		case name[0] == '.' || name == archiveRest:
 			w.ignored[where] = true
 		case err == nil && info.IsDir():
 			w.enter(where, path.Join(relative, name), info, above)
@@ -59,10 +69,15 @@ func (w *walk) folder(dir, relative string, above []fs.FileInfo) {
 }
 
 func linkReason(file fs.DirEntry, err error) string {
-	if file.Type()&fs.ModeSymlink != 0 {
-		return "is a symbolic link whose target " + reason(err)
+	switch {
+	case file.Type()&fs.ModeSymlink == 0:
+		return reason(err)
+	case errors.Is(err, syscall.ELOOP):
+		return "is a symbolic link that leads back to itself: remove it"
+	case errors.Is(err, fs.ErrNotExist):
+		return "is a symbolic link whose target does not exist: fetch that, or remove the link"
 	}
-	return reason(err)
+	return "is a symbolic link whose target cannot be read: " + reason(err)
 }
 
 // enter goes into a folder, unless it is one of those that lead to it.

@@ -29,8 +29,16 @@ func (r *reader) readListed(s *source, parse parser) {
 		return
 	}
 	defer file.Close()
+	text := bufio.NewReader(file)
+	if start, _ := text.Peek(2); string(start) == "\xff\xfe" || string(start) == "\xfe\xff" {
+		r.faults.add(s.place, "is UTF-16 text: save it as UTF-8")
+		return
+	}
 	var lines []listed
-	lines, s.split = parse(s.place, file, &r.faults)
+	lines, s.split = parse(s.place, text, &r.faults)
+	if len(lines) == 0 && len(r.faults.listed) == 0 {
+		r.faults.add(s.place, "lists no pictures")
+	}
 	for _, l := range lines {
 		e := entry{label: l.label, where: at(s.place, l.line)}
 		if e.picture, err = r.listedPicture(r.root, l.path); err != nil {
