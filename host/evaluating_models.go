@@ -19,7 +19,7 @@ func (e *evaluation) ensembles(ctx context.Context, first func(n int) (head.Head
 	}
 	list := make([]evaluate.Ensemble, len(known.Seeds))
 	for i := range list {
-		list[i].Prompts = i + 1
+		list[i].Size = i + 1
 		switch {
 		case i == len(list)-1:
 			list[i].Top1 = known.Top1

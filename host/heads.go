@@ -169,11 +169,11 @@ func (c *headCourse) seed(ctx context.Context, seed uint64) (one learn.Classifie
 func (c *headCourse) inputs(seed uint64, data learn.Data) string {
 	sum := sha256.New()
 	fmt.Fprintf(sum, "%+v %d %g %d\n", c.config.Learn, seed, c.classifier.LogitScale, c.epochs)
-	for _, m := range append([]array.Matrix{data.Features, data.Targets, c.classifier.ZeroShot, c.examination.features}, data.Views...) {
+	for _, m := range append([]array.Matrix{data.Features, data.Targets.Matrix, c.classifier.ZeroShot, c.examination.features}, data.Views...) {
 		fmt.Fprintf(sum, "%d %d\n", m.Rows, m.Cols)
 		sum.Write(array.Bytes(m.Data))
 	}
-	fmt.Fprint(sum, c.examination.labels)
+	fmt.Fprint(sum, data.Targets.Sets, c.examination.labels)
 	return hex.EncodeToString(sum.Sum(nil))
 }
 

@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 
+	"github.com/upl-host/upl-host/graphs"
 	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/graphs/tokenizer"
 	"github.com/upl-host/upl-host/host/config"
+	"github.com/upl-host/upl-host/host/folder"
 	"github.com/upl-host/upl-host/host/learn"
 )
 
@@ -95,12 +98,16 @@ func (r *run) zeroShot() (array.Matrix, error) {
 }
 
 func (r *run) learnContexts(ctx context.Context, prompts *learn.ClassPrompts, l *lessons) ([]learn.Context, error) {
+	kept, err := r.keptContexts(prompts)
+	if err != nil {
+		return nil, err
+	}
 	settings, display := r.settings(prompts, l), r.display
 	task := display.Start("learn", learn.NewPlan(settings, l.pictures()).Steps(), "steps")
 	defer task.End()
 	return learn.Run(ctx, learn.Job{
 		Folder: r.folder.Join(l.place), Prompt: prompts.Prompt, Gradienter: prompts, Initial: prompts.Initial(),
-		Data: l.Data, Rows: l.rows, Settings: settings, Software: r.version,
+		Data: l.Data, Rows: l.rows, Settings: settings, Software: r.version, Kept: kept,
 		Events: learn.Events{
 			OnPlan: func(p learn.Plan) {
 				display.Say("learn: %s", p)
@@ -115,6 +122,36 @@ func (r *run) learnContexts(ctx context.Context, prompts *learn.ClassPrompts, l 
 		},
 	})
 }
+
+// keptContexts is the cache's folder of contexts that this program has learned on this
+// kind of device, from prompts packed alike: what their last bits depend on beside a
+// training's own inputs.
+func (r *run) keptContexts(prompts *learn.ClassPrompts) (string, error) {
+	device, err := r.deviceKind()
+	if err != nil {
+		return "", err
+	}
+	program, err := programDigest()
+	if err != nil {
+		return "", err
+	}
+	const letters = 32
+	name := digest(program, graphs.Version(), device, fmt.Sprint(prompts.Packing()...))[:letters]
+	return filepath.Join(r.config.Cache.Dir, "contexts", name), nil
+}
+
+// programDigest is the hash of this program's file.
+var programDigest = sync.OnceValues(func() (string, error) {
+	path, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("finding this program: %w", err)
+	}
+	sum, err := folder.HashFile(path)
+	if err != nil {
+		return "", fmt.Errorf("hashing this program: %w", err)
+	}
+	return sum, nil
+})
 
 func (r *run) settings(prompts *learn.ClassPrompts, l *lessons) learn.Settings {
 	c := r.config.Learn

@@ -185,7 +185,7 @@ func (r *run) taught(ctx context.Context, pictures []int, labels []learn.Label) 
 			return learn.Data{}, err
 		}
 	}
-	data.Targets, data.Sets, err = learn.Targets(labels, len(r.classNames))
+	data.Targets, err = learn.Targets(labels, len(r.classNames))
 	return data, err
 }
 

@@ -116,7 +116,10 @@ func ReadManifest(run string) (*Manifest, error) {
 	path := run + string(os.PathSeparator) + manifestName
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &UsageError{Err: fmt.Errorf("%s is no run folder: it has no %s", run, manifestName)}
+		if _, err := os.Stat(run); errors.Is(err, fs.ErrNotExist) {
+			return nil, &UsageError{Err: fmt.Errorf("%s does not exist: name a folder that `upl-host run` has made", run)}
+		}
+		return nil, &UsageError{Err: fmt.Errorf("%s is no run folder: it has no %s; name one that `upl-host run` has made", run, manifestName)}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the manifest: %w", err)

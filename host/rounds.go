@@ -96,7 +96,7 @@ func (l *labelRounds) ask(ctx context.Context) (_ plugins.Selection, err error) 
 		return plugins.Selection{}, err
 	}
 	defer func() { err = errors.Join(err, closeAll()) }()
-	in.Ensemble, in.Takes = label.Matrix{Matrix: l.from}, l.takes()
+	in.Ensemble, in.Takes = label.Matrix{Matrix: l.from}, learnable
 	if left := l.total - l.done; left > 1 && l.selection.Needs.Rounds {
 		in.LearningRounds = left
 		in.NextRound = func(ctx context.Context, s plugins.Selection) (plugins.Learnt, error) {
@@ -111,7 +111,7 @@ func (l *labelRounds) ask(ctx context.Context) (_ plugins.Selection, err error) 
 	selected, err := l.selection.Select(ctx, in)
 	l.hear(l.selection, selected.Record, before)
 	if err != nil {
-		return selected, l.explain(err)
+		return selected, err
 	}
 	task.Set(len(l.kept.unlabeled))
 	return selected, nil

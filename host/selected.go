@@ -10,7 +10,6 @@ import (
 
 	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/host/arrays"
-	"github.com/upl-host/upl-host/host/config"
 	"github.com/upl-host/upl-host/host/evaluate"
 	"github.com/upl-host/upl-host/host/learn"
 	"github.com/upl-host/upl-host/plugins"
@@ -24,28 +23,9 @@ const (
 	recordsName = "pseudo_labels.npz"
 )
 
-// takes are the kinds of records that a policy may emit beside hard labels: those
-// that the run can learn from. Only prompts have the loss of candidate sets.
-func (r *run) takes() []sdk.EmitKind {
-	kinds := []sdk.EmitKind{sdk.EmitSoft, sdk.EmitDrop}
-	if learnsPrompts(r.config.Learn) {
-		kinds = append(kinds, sdk.EmitCandidates)
-	}
-	return kinds
-}
-
-// explain says what a policy may not have known: that what its run learns does not
-// take all kinds of records.
-func (r *run) explain(err error) error {
-	var refused *plugins.ParameterError
-	var guest *plugins.GuestError
-	unsupported := errors.As(err, &guest) && guest.Code == sdk.CodeNotSupported
-	if takesSets := slices.Contains(r.takes(), sdk.EmitCandidates); takesSets || !unsupported && !errors.As(err, &refused) {
-		return err
-	}
-	return &UsageError{Err: fmt.Errorf("label.selection: %w: learn.method %s learns from hard and soft labels; candidate sets are for %s and %s",
-		err, r.config.Learn.Method, config.MethodPrompt, config.MethodCoOp)}
-}
+// learnable are the kinds of records that a policy may emit beside hard labels: what
+// every method learns from.
+var learnable = []sdk.EmitKind{sdk.EmitSoft, sdk.EmitDrop, sdk.EmitCandidates}
 
 // keepSelection writes a selection's files below a place, "" or "rounds/1/".
 // ensemble are the probabilities that were chosen from.

@@ -81,11 +81,11 @@ func TestSelectionFiles(t *testing.T) {
 			for i, p := range got {
 				labels[i] = p.label()
 			}
-			targets, sets, err := learn.Targets(labels, 2)
+			targets, err := learn.Targets(labels, 2)
 			if diff := cmp.Diff(test.targets, targets.Data); diff != "" || err != nil {
 				t.Error(diff, err)
 			}
-			if diff := cmp.Diff(test.sets, sets); diff != "" {
+			if diff := cmp.Diff(test.sets, targets.Sets); diff != "" {
 				t.Error(diff)
 			}
 		})

@@ -85,14 +85,22 @@ func (c Ceiling) allow(plugin, runtime string, asked AskedLimits) error {
 	if most := cmp.Or(c.Time, defaults.Time); asked.Time > most {
 		return tooMuch(plugin, session.LimitTime, shortDuration(asked.Time), shortDuration(most), "label.limits.time (--time)")
 	}
-	most, key := cmp.Or(c.Memory, defaults.Memory), "label.limits.memory (--memory)"
+	most := cmp.Or(c.Memory, defaults.Memory)
 	if runtime == RuntimeProcess {
-		most, key = cmp.Or(c.ProcessMemory, process.DefaultMemory), "label.limits.process_memory (--memory)"
+		most = cmp.Or(c.ProcessMemory, process.DefaultMemory)
 	}
 	if int64(asked.Memory) > most {
-		return tooMuch(plugin, session.LimitMemory, asked.Memory.String(), Bytes(most).String(), key)
+		return tooMuch(plugin, session.LimitMemory, asked.Memory.String(), Bytes(most).String(), memoryKey(runtime))
 	}
 	return nil
+}
+
+// memoryKey is where an operator says how much memory a plugin may have.
+func memoryKey(runtime string) string {
+	if runtime == RuntimeProcess {
+		return "label.limits.process_memory (--memory)"
+	}
+	return "label.limits.memory (--memory)"
 }
 
 func tooMuch(plugin, limit, asked, most, key string) error {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -129,43 +128,6 @@ func (m *Manifest) validate() error {
 		check(p.Kind == sdk.KindSelection || p.Kind == sdk.KindEnsemble, "policies[%d]: kind %q is neither %s nor %s", i, p.Kind, sdk.KindSelection, sdk.KindEnsemble)
 		check(!slices.Contains(seen, p.Name), "policies[%d]: %s is listed twice", i, p.Name)
 		seen = append(seen, p.Name)
-	}
-	return errors.Join(faults...)
-}
-
-// agree compares a manifest with what the module says of itself.
-func (m *Manifest) agree(described []Description) error {
-	if len(m.Policies) != len(described) {
-		return fmt.Errorf("lists %d policies, and the module has %d", len(m.Policies), len(described))
-	}
-	var faults []error
-	for i, said := range m.Policies {
-		is := described[i]
-		schema, err := canonical(said.Parameters)
-		if err != nil {
-			faults = append(faults, fmt.Errorf("policies[%d].parameters: %w", i, err))
-			continue
-		}
-		var own any
-		if err := json.Unmarshal(is.Parameters, &own); err != nil {
-			return fmt.Errorf("the module's parameters of %s: %w", is.Name, err)
-		}
-		for _, field := range []struct {
-			name     string
-			said, is any
-		}{
-			{"name", said.Name, is.Name},
-			{"version", said.Version, is.Version},
-			{"kind", said.Kind, is.Kind},
-			{"summary", said.Summary, is.Summary},
-			{"needs.views", fmt.Sprint(said.Needs.Views), fmt.Sprint(is.Needs.Views)},
-			{"needs.rounds", said.Needs.Rounds, is.Needs.Rounds},
-			{"parameters", schema, own},
-		} {
-			if !reflect.DeepEqual(field.said, field.is) {
-				faults = append(faults, fmt.Errorf("policies[%d].%s: %v, and the module says %v", i, field.name, field.said, field.is))
-			}
-		}
 	}
 	return errors.Join(faults...)
 }

@@ -160,11 +160,14 @@ func TestManifests(t *testing.T) {
 		"memory":            {"abi: 1", "abi: 1\nlimits: {memory: 1.5GB}", `line 10: "1.5GB" is no size such as 512MiB`},
 		"unknown need":      {"needs: {", "needs: {network: true, ", "unknown key network"},
 
-		"says another name":      {"name: single", "name: singular", policy("single") + ".name: singular, and the module says single"},
-		"says another version":   {"version: 1.1.0\n    kind: ensemble", "version: 1.0.1\n    kind: ensemble", policy("mean") + ".version: 1.0.1, and the module says 1.1.0"},
-		"says another need":      {"views: [stats]", "views: [stats, features]", policy("threshold") + ".needs.views"},
-		"says another parameter": {"default: 16", "default: 17", "policies[0].parameters"},
-		"leaves a policy out":    {last, "", fmt.Sprintf("lists %d policies, and the module has %d", len(policies)-1, len(policies))},
+		"says another name":    {"name: single", "name: singular", policy("single") + `.name: "singular", and the module says "single"`},
+		"says another version": {"version: 1.1.0\n    kind: ensemble", "version: 1.0.1\n    kind: ensemble", policy("mean") + `.version: "1.0.1", and the module says "1.1.0"`},
+		"says another need":    {"views: [stats]", "views: [stats, features]", policy("threshold") + ".needs.views"},
+		"says another default": {"default: 16", "default: 17", "policies[0].parameters.properties.k.default: 17, and the module says 16"},
+		"says another type":    {"default: 16", `default: "16"`, `policies[0].parameters.properties.k.default: "16", and the module says 16`},
+		"lacks a key":          {"\n          default: 16", "", "policies[0].parameters.properties.k.default: is missing, and the module says 16"},
+		"has another key":      {"default: 16", "default: 16\n          title: K", `policies[0].parameters.properties.k.title: "K", and the module has none`},
+		"leaves a policy out":  {last, "", fmt.Sprintf("lists %d policies, and the module has %d", len(policies)-1, len(policies))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			folder := copied(t, c.old, c.changed)

@@ -62,11 +62,14 @@ func (p *Policy) granted(grant string) bool { return slices.Contains(p.Granted, 
 // wrap names the policy; what it says of a parameter is the user's to change.
 func (p *Policy) wrap(err error) error {
 	var guest *GuestError
+	var limit *LimitError
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &guest) && guest.Code == sdk.CodeConfig:
 		return &ParameterError{Policy: p.Name, Reason: guest.Error()}
+	case errors.As(err, &limit) && limit.Limit == session.LimitMemory:
+		return fmt.Errorf("policy %s: %w: raise %s, or do without it", p.Name, err, memoryKey(p.Runtime))
 	}
 	return fmt.Errorf("policy %s: %w", p.Name, err)
 }

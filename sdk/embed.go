@@ -13,7 +13,7 @@ import "embed"
 // pattern of their own.
 //
 //go:embed LICENSE
-//go:embed go.mod go.sum *.go serve/*.go session/*.go session/*.s sdktest/*.go wire/*.go all:template
+//go:embed go.mod go.sum *.go elementary/*.go serve/*.go session/*.go session/*.s sdktest/*.go wire/*.go all:template
 //go:embed c/upl_plugin.h c/upl_test.h all:c/template
 //go:embed rust/Cargo.toml rust/README.md rust/plugin.mk rust/wasm.sh rust/src all:rust/template
 //go:embed assemblyscript/package.json assemblyscript/asconfig.json assemblyscript/README.md assemblyscript/assembly assemblyscript/testing all:assemblyscript/template

@@ -303,3 +303,25 @@ func TestUnusable(t *testing.T) {
 		}
 	}
 }
+
+// TestMemoryLimit has an operator who gives too little told what to raise: A of
+// prior-corrected is as large as the square of the number of classes.
+func TestMemoryLimit(t *testing.T) {
+	policy, err := catalogue.Find(t.Context(), "prior-corrected")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const classes = 3000
+	p := confident(4, classes)
+	in := plugins.Input{Ensemble: p, Models: []plugins.Probabilities{p}, ClassNames: make([]string, classes)}
+	in.Params, in.Limits.Memory = json.RawMessage(`{"iterations": 1, "power_max": 1}`), 64<<20
+	_, err = policy.Select(t.Context(), in)
+	var limit *plugins.LimitError
+	if !errors.As(err, &limit) || limit.Limit != "memory" || !strings.HasSuffix(err.Error(), "raise label.limits.memory (--memory), or do without it") {
+		t.Errorf("%v", err)
+	}
+	in.Limits.Memory = 128 << 20
+	if _, err := policy.Select(t.Context(), in); err != nil {
+		t.Errorf("with more memory: %v", err)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -49,7 +50,7 @@ func TestLearningRounds(t *testing.T) {
 			// Those that are done once they have emitted, a run begins anew.
 			want, wantLearnt := once(`{}`), 0
 			if policy.Name == "leaderboard" { // its lists grow
-				want, wantLearnt = once(`{"round": 3}`), rounds-1
+				want, wantLearnt = once(`{"round": 3, "rounds": 3}`), rounds-1
 			}
 			if d := gocmp.Diff(want.Labels, got.Labels); d != "" || learnt != wantLearnt {
 				t.Errorf("after learning %d times (-alone +learning):\n%s", learnt, d)
@@ -58,5 +59,43 @@ func TestLearningRounds(t *testing.T) {
 				t.Errorf("%d labels and %d sets, not %d sets", len(got.Labels), len(got.Candidates), len(want.Candidates))
 			}
 		})
+	}
+}
+
+// TestRoundsOfLists has leaderboard grow its lists until the last round of learning,
+// or until the one that is given, which may be before or behind it; alone it is in the
+// first of ten. Only stable lists have all pictures.
+func TestRoundsOfLists(t *testing.T) {
+	p := drawn(60, 4, 1)
+	i := slices.IndexFunc(plugin.List(), func(p sdk.Policy) bool { return p.Name == "leaderboard" })
+	for params, want := range map[string][]int{ // images a class, by round of learning
+		`{"round": 1}`:               {5, 10, 15},
+		`{"rounds": null}`:           {5, 10, 15},
+		`{"rounds": 10}`:             {1, 3, 4},
+		`{"rounds": 2}`:              {7, 15},
+		`{"round": 4}`:               {10, 12, 15}, // of 6
+		`{"round": 9, "rounds": 10}`: {13, 15},
+		`{"k": 2}`:                   {2},
+	} {
+		in := input(4, p.Values, p.Values)
+		in.Params, in.LearningRounds = json.RawMessage(strings.Replace(params, "{", `{"mode": "stable", `, 1)), 3
+		var got []int
+		count := func(s plugins.Selection) { got = append(got, len(s.Labels)/4) }
+		in.NextRound = func(_ context.Context, s plugins.Selection) (plugins.Learnt, error) {
+			count(s)
+			return plugins.Learnt{}, nil
+		}
+		s, err := sdktest.Select(t.Context(), plugin.List()[i], in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if count(s); !slices.Equal(got, want) {
+			t.Errorf("%s: lists of %v, want %v", params, got, want)
+		}
+	}
+	in := input(4, p.Values, p.Values)
+	s, err := sdktest.Select(t.Context(), plugin.List()[i], in)
+	if err != nil || len(s.Labels) != 4 {
+		t.Errorf("alone: %d labels, want one a class: %v", len(s.Labels), err)
 	}
 }

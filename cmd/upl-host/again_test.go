@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -30,7 +31,8 @@ func openedModels(t *testing.T, run string) (names []string) {
 }
 
 // TestSecondRun runs a configuration in a second folder: what the first has
-// encoded, pictures and texts, is the same bytes from the cache, and opens no model.
+// encoded, pictures and texts, and learned, is the same bytes from the cache, and opens no
+// model but for the classes' features of the prompts.
 func TestSecondRun(t *testing.T) {
 	t.Parallel()
 	first := long(t).set("learn.epochs=2").set("run.batch_size=32")
@@ -46,6 +48,10 @@ func TestSecondRun(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"vit"}, openedModels(t, again.run())); diff != "" {
 		t.Error("models that the second run opened, where one learns:", diff)
+	}
+	log, err := os.ReadFile(filepath.Join(again.run(), "log.jsonl"))
+	if plan := regexp.MustCompile(`"msg":"learning","plan":"[^"]*, (\d+) steps in all, (\d+) of them done"`).FindSubmatch(log); err != nil || plan == nil || !bytes.Equal(plan[1], plan[2]) {
+		t.Errorf("what was learned is learned again: %v\n%s", err, log)
 	}
 	zeroShot := again.in(t.TempDir()).set("learn.method=zero-shot")
 	zeroShot.do(t)

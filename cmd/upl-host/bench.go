@@ -64,6 +64,24 @@ func (o *benchOptions) print(cmd *cobra.Command, r *bench.Report) error {
 	return printBenchmark(cmd.OutOrStdout(), r)
 }
 
+// measure prepares, runs a benchmark and prints what it found.
+func measure(cmd *cobra.Command, o interface {
+	prepare(cmd *cobra.Command) (finish func(), err error)
+	print(cmd *cobra.Command, r *bench.Report) error
+}, run func() (*bench.Report, error),
+) error {
+	finish, err := o.prepare(cmd)
+	if err != nil {
+		return err
+	}
+	report, err := run()
+	finish()
+	if err != nil {
+		return err
+	}
+	return o.print(cmd, report)
+}
+
 // count checks a flag's number.
 func count(flag string, value, most int) error {
 	if value < 1 || value > most {

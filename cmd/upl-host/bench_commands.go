@@ -110,17 +110,10 @@ func newBenchPromptCommand() *cobra.Command {
 		if s.ClassNames, err = classes.names(cmd); err != nil {
 			return err
 		}
-		finish, err := o.prepare(cmd)
-		if err != nil {
-			return err
-		}
-		s.ModelSetup = o.model
-		report, err := bench.Prompt(cmd.Context(), s)
-		finish()
-		if err != nil {
-			return err
-		}
-		return o.print(cmd, report)
+		return measure(cmd, &o, func() (*bench.Report, error) {
+			s.ModelSetup = o.model
+			return bench.Prompt(cmd.Context(), s)
+		})
 	}
 	return needsTensorFlow(cmd)
 }
@@ -155,17 +148,10 @@ and beside it decoding alone and the image tower alone, which overlap in a run.`
 				return err
 			}
 		}
-		finish, err := o.prepare(cmd)
-		if err != nil {
-			return err
-		}
-		s.ModelSetup = o.model
-		report, err := bench.Encode(cmd.Context(), s)
-		finish()
-		if err != nil {
-			return err
-		}
-		return o.print(cmd, report)
+		return measure(cmd, &o, func() (*bench.Report, error) {
+			s.ModelSetup = o.model
+			return bench.Encode(cmd.Context(), s)
+		})
 	}
 	return needsTensorFlow(cmd)
 }
@@ -191,17 +177,10 @@ func newBenchTextCommand() *cobra.Command {
 		if s.ClassNames, err = classes.names(cmd); err != nil {
 			return err
 		}
-		finish, err := o.prepare(cmd)
-		if err != nil {
-			return err
-		}
-		s.ModelSetup = o.model
-		report, err := bench.Text(cmd.Context(), s)
-		finish()
-		if err != nil {
-			return err
-		}
-		return o.print(cmd, report)
+		return measure(cmd, &o, func() (*bench.Report, error) {
+			s.ModelSetup = o.model
+			return bench.Text(cmd.Context(), s)
+		})
 	}
 	return needsTensorFlow(cmd)
 }
@@ -256,17 +235,10 @@ models in the folder for temporary files (TMPDIR), and their mean that of a mode
 			return err
 		}
 		defer func() { err = errors.Join(err, s.Catalogue.Close()) }()
-		finish, err := o.prepare(cmd)
-		if err != nil {
-			return err
-		}
-		s.Setup = o.setup
-		report, err := bench.Select(cmd.Context(), s)
-		finish()
-		if err != nil {
-			return err
-		}
-		return o.print(cmd, report)
+		return measure(cmd, &o, func() (*bench.Report, error) {
+			s.Setup = o.setup
+			return bench.Select(cmd.Context(), s)
+		})
 	}
 	return cmd
 }

@@ -42,7 +42,10 @@ func (s *datasetSource) load(cmd *cobra.Command, args []string) (*config.Config,
 	case len(args) == 1:
 		kind := s.kind
 		if kind == "" {
-			kind = dataset.Detect(args[0])
+			var err error
+			if kind, err = dataset.Detect(args[0]); err != nil {
+				return nil, err
+			}
 		}
 		first = append(first, "dataset.path="+strconv.Quote(args[0]), "dataset.kind="+kind)
 	}

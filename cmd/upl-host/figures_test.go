@@ -74,7 +74,7 @@ func (r *demoRun) checkModels(t *testing.T, models []string) {
 	if learned := m.Learned; learned != nil {
 		n := len(learned.Ensembles)
 		if n != len(learned.Seeds) || *learned.Ensembles[0].Top1 != *learned.Seeds[0].Top1 || *learned.Ensembles[n-1].Top1 != *learned.Top1 {
-			t.Errorf("the ensembles of the first prompts are %+v", learned.Ensembles)
+			t.Errorf("the ensembles of the first seeds are %+v", learned.Ensembles)
 		}
 		if middle := *learned.Ensembles[n/2].Top1; math.Abs(middle-*learned.Top1) > 0.1 {
 			t.Errorf("half of the prompts reach %v, all of them %v", middle, *learned.Top1)

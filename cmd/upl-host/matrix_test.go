@@ -6,10 +6,13 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/upl-host/upl-host/host/folder"
 )
 
 // small is a matrix of eight runs, which takes some seconds.
@@ -99,4 +102,75 @@ func TestMatrixKilled(t *testing.T) {
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("found done in %v", took)
 	}
+}
+
+// TestMatrixTogether has several processes do one matrix.
+func TestMatrixTogether(t *testing.T) {
+	t.Parallel()
+	alone := small(t)
+	alone.do(t)
+	want := tables(t, alone.run())
+
+	// Of three the one that began is killed: the others take over what it was at.
+	t.Run("killed", func(t *testing.T) {
+		together := alone.in(t.TempDir())
+		first, second, third := together.start(t), together.start(t), together.start(t)
+		for !first.ends(10*time.Millisecond) && len(begun(t, filepath.Join(together.run(), "runs", "upl-k4-seed1"))) == 0 {
+		}
+		if err := first.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		<-first.done
+		second.succeed(t)
+		third.succeed(t)
+		if diff := cmp.Diff(want, tables(t, together.run())); diff != "" {
+			t.Errorf("the tables of three differ (- one, + three):\n%s\n%s\n%s\n%s", diff, &first.out, &second.out, &third.out)
+		}
+	})
+
+	// While another process is at a run, who has the tables does the others and waits
+	// for it; who has not does what it can, and ends.
+	t.Run("waiting", func(t *testing.T) {
+		waits := alone.in(t.TempDir())
+		busy, err := folder.Open(filepath.Join(waits.run(), "runs", "upl-k4-seed2"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(waits.run(), "cells.csv"), nil, 0o644); err != nil { // the folder is a matrix's
+			t.Fatal(err)
+		}
+		first := waits.start(t)
+		last := filepath.Join(waits.run(), "runs", "tip-adapter-k4-seed2", "metrics.json")
+		for !first.ends(10 * time.Millisecond) {
+			if _, err := os.Stat(last); err == nil {
+				break
+			}
+		}
+		second := waits.start(t)
+		second.succeed(t)
+		if out := second.out.String(); !strings.Contains(out, "other processes are at 1 run, and end with the table in "+waits.run()) {
+			t.Errorf("a process that cannot do anything says: %s", out)
+		}
+		if first.ends(0) {
+			t.Errorf("who has the tables did not wait: %s", &first.out)
+		}
+		if err := busy.Close(); err != nil {
+			t.Fatal(err)
+		}
+		first.succeed(t)
+		if diff := cmp.Diff(want, tables(t, waits.run())); diff != "" {
+			t.Errorf("who waited has other tables (- undisturbed, + waited):\n%s", diff)
+		}
+	})
+
+	// Where a process works on something else there is no matrix to join.
+	t.Run("another's folder", func(t *testing.T) {
+		other := alone.in(t.TempDir())
+		busy, err := folder.Open(other.run())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer busy.Close()
+		other.start(t).fail(t, 2)
+	})
 }

@@ -124,7 +124,7 @@ func exampleProgram(t *testing.T) string {
 
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	folder, guest, margin, kinds := models(t), misbehaving(t), exampleProgram(t), guestModule(t)
+	folder, guest, margin := models(t), misbehaving(t), exampleProgram(t)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
@@ -134,7 +134,6 @@ func TestScripts(t *testing.T) {
 			env.Setenv("GLYPHS", filepath.Join(absolute(t, demo), "images", "glyphs", "test"))
 			env.Setenv("GOLDEN", absolute(t, goldenData))
 			env.Setenv("GUEST", guest)
-			env.Setenv("KINDS", kinds)
 			env.Setenv("MARGIN", margin)
 			env.Setenv("PROGRAM", absolute(t, program))
 			env.Setenv("POLICIES", filepath.Join(filepath.Dir(absolute(t, program)), "..", "lib", "upl-host", "plugins"))

@@ -243,6 +243,27 @@ func TestAllKinds(t *testing.T) {
 	}
 }
 
+// TestHeadsOfAllKinds learns heads from all of them.
+func TestHeadsOfAllKinds(t *testing.T) {
+	t.Parallel()
+	for _, method := range []string{"clip-adapter", "tip-adapter", "tip-adapter-f", "linear-probe"} {
+		j := short(t).set("learn.method=" + method).set("learn.epochs=2").set("learn.seeds=1").set("report.enabled=false").
+			set("label.selection={plugin: \"" + guestModule(t) + "#kinds\", params: {kinds: \"hard,soft,candidates,drop\"}}")
+		j.do(t)
+		metrics, err := evaluate.ReadMetrics(filepath.Join(j.run(), "metrics.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := metrics.Pictures.Unlabeled
+		if p := metrics.PseudoLabels; p.Soft != (n+2)/4 || p.Sets.Count != (n+1)/4 || p.Dropped != n/4 {
+			t.Errorf("%s: of %d pictures: %+v", method, n, p)
+		}
+		if results(t, j.run())["heads/seed-1.safetensors"] == "" {
+			t.Errorf("%s has learnt no head", method)
+		}
+	}
+}
+
 // TestRoundsOfHeads learns heads in between: the second round selects by them, and kills
 // and threads change no byte.
 func TestRoundsOfHeads(t *testing.T) {

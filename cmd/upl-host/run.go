@@ -33,7 +33,8 @@ command goes on where it was, and the results are the same bytes.
 
 A configuration with a matrix is many runs, of data sets, models, methods,
 strategies, K and seeds, in one folder: all are checked before the first begins, a
-run that fails does not stop the others, and it ends in one table (docs/matrix.md).
+run that fails does not stop the others, and it ends in one table. The same command,
+started several times or on several machines, shares the runs out (docs/matrix.md).
 
 docs/configuration.md lists all keys. Values come from the file, then UPL_…
 environment variables (UPL_LEARN_EPOCHS=10), then --set. Paths in the file start

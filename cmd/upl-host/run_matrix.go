@@ -40,6 +40,11 @@ func runMatrix(cmd *cobra.Command, m *config.Matrix, o matrix.Options, dryRun, a
 	if asJSON {
 		return errors.Join(printJSON(cmd.OutOrStdout(), result), err)
 	}
+	if result.Elsewhere > 0 {
+		_, said := fmt.Fprintf(cmd.OutOrStdout(), "nothing is left to begin: other processes are at %s, and end with the table in %s\n",
+			plural(result.Elsewhere, "run"), result.Folder)
+		return errors.Join(said, err)
+	}
 	printed := result.Table().Print(cmd.OutOrStdout())
 	_, where := fmt.Fprintf(cmd.OutOrStdout(), "tables: %s\n", filepath.Join(result.Folder, "table.*"))
 	return errors.Join(printed, where, err)

@@ -172,7 +172,7 @@ func (c Class) Change() int { return c.Run - c.Base }
 // share no test picture are a *host.UsageError.
 func Compare(runs []Run, seed uint64) (*Report, error) {
 	if len(runs) < 2 {
-		return nil, &host.UsageError{Err: fmt.Errorf("two runs at least are compared, or a matrix with several; here is %d", len(runs))}
+		return nil, &host.UsageError{Err: fmt.Errorf("two runs at least are compared, or a matrix with several that are done; here is %d", len(runs))}
 	}
 	report := &Report{Runs: runs, Configuration: differingKeys(runs)}
 	for i := range runs[1:] {

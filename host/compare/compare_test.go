@@ -247,6 +247,10 @@ func TestOtherPictures(t *testing.T) {
 	if unlabelled.Difference != nil || unlabelled.Disagreement != 0.5 || !strings.Contains(unlabelled.Notes[0], "no labels") {
 		t.Errorf("without labels: %+v", unlabelled)
 	}
+	var same bytes.Buffer
+	if err := report(t, whole, whole).Print(&same); err != nil || strings.Contains(same.String(), "Classes:") {
+		t.Errorf("a run against itself has changes of classes:\n%s%v", same.String(), err)
+	}
 	for _, test := range []struct {
 		folders []string
 		want    string
@@ -255,6 +259,7 @@ func TestOtherPictures(t *testing.T) {
 		{[]string{bare, part}, "no test picture in common"},
 		{[]string{whole, made(t, filepath.Join(dir, "wrong"), "aaaabbbb", "bbbbaaaa")}, "not the same labels"},
 		{[]string{whole, dir}, "no run folder"},
+		{[]string{whole, filepath.Join(dir, "gone")}, "gone does not exist: name a folder that"},
 	} {
 		runs, err := compare.Open(test.folders...)
 		if err == nil {

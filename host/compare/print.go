@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -57,7 +58,7 @@ func (r *Report) each(show func(title string, t table.Writer, notes []string) er
 	const most = 4 // of pairs, whose classes fit a screen
 	for i := range r.Pairs {
 		p := &r.Pairs[i]
-		if p.Difference == nil || len(r.Pairs) > most {
+		if p.Difference == nil || len(r.Pairs) > most || !p.changed() {
 			continue
 		}
 		if err := show(fmt.Sprintf("Classes: %s against %s", p.Run, p.Base), p.classes(), nil); err != nil {
@@ -125,6 +126,11 @@ func (r *Report) pairs() (t table.Writer, notes []string) {
 		}
 	}
 	return t, notes
+}
+
+// changed reports whether any class gained or lost.
+func (p *Pair) changed() bool {
+	return slices.ContainsFunc(p.Classes, func(c Class) bool { return c.Change() != 0 })
 }
 
 // classes are those that gained and lost most.

@@ -332,7 +332,8 @@ type Run struct {
 
 // Cache says what is kept across runs.
 type Cache struct {
-	// The folder of the features of pictures and texts, keyed by content and model.
+	// The folder of what runs need not do again: features of pictures and texts, by
+	// content and model, and contexts, by all that they were learned from.
 	Dir string `yaml:"dir" path:"file" derived:"upl-host in the user's cache folder" results:"no" example:"~/.cache/upl-host"`
 }
 

@@ -35,6 +35,8 @@ type MatrixRun struct {
 	Name string
 	Coordinates
 	Config *Config
+	// Cells say where its cells stand: file:line:column: matrix.axis: name.
+	Cells []string
 }
 
 // Coordinates say where a run stands in its matrix, and what tables call it.
@@ -88,7 +90,7 @@ func LoadMatrix(s Source) (*Matrix, error) {
 		c.Name += " " + r.name
 		c.Run.Out = filepath.Join(c.Run.Out, "runs", r.name)
 		delete(c.written, "run.out")
-		m.Runs = append(m.Runs, MatrixRun{Name: r.name, Coordinates: r.in(c), Config: c})
+		m.Runs = append(m.Runs, MatrixRun{Name: r.name, Coordinates: r.in(c), Config: c, Cells: r.places()})
 	}
 	return m, wrong.err(len(runs))
 }
@@ -320,6 +322,18 @@ func (x expanded) folder() string {
 		}
 	}
 	return strings.Join(parts, "-")
+}
+
+// places are where the run's cells stand, in the order of the axes.
+func (x expanded) places() []string {
+	var places []string
+	for _, axis := range axisNames {
+		if c := x.cells[axis]; c != nil {
+			at := Fault{File: c.at.file, Origin: c.at.origin, Line: c.at.line, Column: c.at.column, Key: join("matrix", axis), Message: c.Name}
+			places = append(places, at.String())
+		}
+	}
+	return places
 }
 
 // slug is a name that needs no quotes in a shell: upl* becomes upl-star.

@@ -67,6 +67,33 @@ func TestPaperStudies(t *testing.T) {
 	}
 }
 
+// Tip-Adapter's settings are those of its code for each data set, under the profile of
+// CoOp too.
+func TestPaperTipAdapter(t *testing.T) {
+	home(t)
+	m := expand(t, config.Source{File: filepath.Join(paper, "shots.yaml")})
+	seen := 0
+	for _, r := range m.Runs {
+		learn := r.Config.Learn
+		got := fmt.Sprintf("alpha %g to %g, beta to %g, %d epochs of %d at %g, decay %g, %d views",
+			learn.Tip.Alpha, learn.Tip.AlphaMax, learn.Tip.BetaMax, learn.Epochs, learn.BatchSize, learn.LearningRate, learn.WeightDecay, learn.Views)
+		want, known := map[string]string{
+			"imagenet": "alpha 1.17 to 3, beta to 7, 20 epochs of 256 at 0.001, decay 0.01, 10 views",
+			"eurosat":  "alpha 2 to 10, beta to 12, 100 epochs of 256 at 0.001, decay 0.01, 10 views",
+			"sun397":   "alpha 1.17 to 10, beta to 12, 20 epochs of 256 at 0.001, decay 0.01, 10 views",
+		}[r.Dataset]
+		if r.Method != "tip-adapter-f" || !known {
+			continue
+		}
+		if seen++; got != want {
+			t.Errorf("%s: %s, want %s", r.Name, got, want)
+		}
+	}
+	if seen != 45 {
+		t.Errorf("%d runs of Tip-Adapter-F, want 45", seen)
+	}
+}
+
 // The profiles say what was published, for a configuration of one's own.
 func TestPaperProfiles(t *testing.T) {
 	home(t)

@@ -13,7 +13,7 @@ const unlabelled = -1
 
 // assemble joins all splits' pictures and finds the classes of their labels.
 func (r *reader) assemble() (*Dataset, *Truth) {
-	data := &Dataset{Root: r.root, Classes: r.classes, Templates: r.templates(), Ignored: len(r.ignored)}
+	data := &Dataset{Root: r.root, Classes: r.classes, Templates: r.templates(), Ignored: slices.Sorted(maps.Keys(r.ignored))}
 	labels := r.labels()
 	missing := r.findMissing()
 	data.Missing = slices.Sorted(maps.Keys(missing))
@@ -104,7 +104,11 @@ func (r *reader) findMissing() map[string]string {
 		for _, id := range slices.Sorted(maps.Keys(missing)) {
 			listed = append(listed, fmt.Sprintf("%s (%s)", id, missing[id]))
 		}
-		r.faults.add(r.root, "%d listed pictures are missing: %s; set dataset.missing to skip to go on without them", len(missing), examples(listed))
+		advice := "set dataset.missing to skip to go on without them"
+		if strings.Contains(listed[0], `\`) {
+			advice = `write paths with / in place of \`
+		}
+		r.faults.add(r.root, "%d listed pictures are missing: %s; %s", len(missing), examples(listed), advice)
 	}
 	return missing
 }
@@ -148,8 +152,8 @@ func (r *reader) templates() []string {
 // allNotes tell what is odd but no fault.
 func (r *reader) allNotes(data *Dataset, labels map[string]int) []string {
 	notes := r.notes
-	if data.Ignored > 0 {
-		notes = append(notes, fmt.Sprintf("%d files are ignored, as their names are not those of pictures", data.Ignored))
+	if note := data.IgnoredNote(); note != "" {
+		notes = append(notes, note)
 	}
 	if len(data.Missing) > 0 {
 		notes = append(notes, fmt.Sprintf("%d listed pictures are missing and left out: %s", len(data.Missing), examples(data.Missing)))

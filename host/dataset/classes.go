@@ -102,6 +102,10 @@ func (r *reader) deriveClasses() bool {
 			r.setClasses(s.place, s.classes)
 			return len(r.classes) > 1
 		}
+		if s.holdsSplits() {
+			r.faults.add(s.place, "the folders in it (%s) are splits, not classes: name those to use, as in dataset.unlabeled=train and dataset.test=test", strings.Join(s.folders, ", "))
+			return false
+		}
 		for _, folder := range s.folders {
 			labels[folder] = true
 		}
@@ -110,6 +114,7 @@ func (r *reader) deriveClasses() bool {
 				labels[e.className()] = true
 			}
 		}
+		r.checkUnknown(s)
 	}
 	var found []Class
 	for _, label := range slices.Sorted(maps.Keys(labels)) {
@@ -117,6 +122,27 @@ func (r *reader) deriveClasses() bool {
 	}
 	r.setClasses(r.main, found)
 	return len(r.classes) > 1
+}
+
+// holdsSplits reports whether what was taken for class folders is a folder per split.
+func (s *source) holdsSplits() bool {
+	return len(s.folders) > 0 && !slices.ContainsFunc(s.folders, func(folder string) bool {
+		_, split := splitName(folder)
+		return !split
+	})
+}
+
+// unknownLabels are what pandas writes for a label that is not known.
+var unknownLabels = []string{"NaN", "nan", "<NA>"}
+
+// checkUnknown refuses to make a class of what stands for an unknown one.
+func (r *reader) checkUnknown(s *source) {
+	for _, label := range unknownLabels {
+		same := func(e entry) bool { return !e.folder && e.label == label }
+		if i := slices.IndexFunc(s.entries, same); i >= 0 {
+			r.faults.add(s.entries[i].position(), "the label %q is what programs write where there is none: leave it empty, or list the class in dataset.classes", label)
+		}
+	}
 }
 
 // setClasses keeps the classes that can be told apart by their names.
@@ -143,7 +169,11 @@ func (r *reader) setClasses(where string, found []Class) {
 // checkCount refuses what leaves nothing to tell apart.
 func (r *reader) checkCount(where string) {
 	if len(r.classes) == 1 && len(r.faults.listed) == 0 {
-		r.faults.add(where, "there is only the class %q: classification wants two at least", r.classes[0].Name)
+		advice := ""
+		if where == r.main && r.kind == KindFolder {
+			advice = "; if the class folders are in that one, set dataset.path to it"
+		}
+		r.faults.add(where, "there is only the class %q: classification wants two at least%s", r.classes[0].Name, advice)
 	}
 }
 

@@ -185,14 +185,23 @@ func TestDetect(t *testing.T) {
 		for _, name := range files {
 			content[name] = ""
 		}
-		if got := dataset.Detect(datatest.Tree(t, content)); got != want {
-			t.Errorf("%q is detected as %s, not %s", files, got, want)
+		if got, err := dataset.Detect(datatest.Tree(t, content)); got != want {
+			t.Errorf("%q is detected as %s, not %s: %v", files, got, want, err)
 		}
 	}
 	root := datatest.Tree(t, map[string]string{"t.csv": "", "t.JSONL": "", "t.parquet": "", "0.tar": "", "list": ""})
 	for name, want := range map[string]string{"t.csv": "csv", "t.JSONL": "jsonl", "t.parquet": "parquet", "0.tar": "webdataset", "list": "list", "nowhere": "folder"} {
-		if got := dataset.Detect(filepath.Join(root, name)); got != want {
-			t.Errorf("%s is detected as %s, not %s", name, got, want)
+		if got, err := dataset.Detect(filepath.Join(root, name)); got != want {
+			t.Errorf("%s is detected as %s, not %s: %v", name, got, want, err)
 		}
+	}
+	// The folder that holds all data sets, with one, and with two.
+	all := map[string]string{"dtd/split_zhou_DescribableTextures.json": "", "other/cat/1.png": ""}
+	if got, err := dataset.Detect(datatest.Tree(t, all)); got != "dtd" {
+		t.Errorf("a folder with DTD in it is detected as %s: %v", got, err)
+	}
+	all["fgvc_aircraft/variants.txt"], all["fgvc_aircraft/images_variant_test.txt"] = "", ""
+	if got, err := dataset.Detect(datatest.Tree(t, all)); err == nil || !strings.Contains(err.Error(), "holds several data sets (dtd, fgvc_aircraft): say which") {
+		t.Errorf("a folder of two data sets is detected as %s: %v", got, err)
 	}
 }

@@ -95,7 +95,7 @@ type Dataset struct {
 	// Validation are those that hyper-parameters may be searched on, often none.
 	Validation []int
 
-	Ignored int      // files in the data set's folders that are no pictures by their names
+	Ignored []string // files in the data set's folders that are no pictures by their names, sorted
 	Missing []string // IDs of pictures left out by Config.SkipMissing, sorted
 	Notes   []string // what a person should know, though nothing is wrong
 }

@@ -23,11 +23,11 @@ import (
 type opened struct {
 	Classes, Unlabeled, Validation, Test []string // a class as folder=name, a picture as id=label
 	Missing, Notes, Templates            []string
-	Ignored                              int
+	Ignored                              int // how many
 }
 
 func describe(data *dataset.Dataset, truth *dataset.Truth) opened {
-	o := opened{Missing: data.Missing, Notes: data.Notes, Templates: data.Templates, Ignored: data.Ignored}
+	o := opened{Missing: data.Missing, Notes: data.Notes, Templates: data.Templates, Ignored: len(data.Ignored)}
 	for _, class := range data.Classes {
 		o.Classes = append(o.Classes, class.Folder+"="+class.Name)
 	}
@@ -68,15 +68,16 @@ func mustOpen(t testing.TB, c dataset.Config) opened {
 func TestFolder(t *testing.T) {
 	root := datatest.Tree(t, map[string]string{
 		"tabby_cat/2.JPG": "", "tabby_cat/10.png": "", "tabby_cat/more/1.webp": "", "tabby_cat/notes.txt": "",
-		"Dog/a.tiff": "", "Dog/._a.tiff": "", "Dog/.thumbnails/a.jpg": "", "__MACOSX/Dog/._a.tiff": "", "README": "", "empty/": "",
+		"Dog/a.tiff": "", "Dog/._a.tiff": "", "Dog/.thumbnails/a.jpg": "", "README": "", "empty/": "",
+		"Dog/1.HEIC": "", "Dog/2.heic": "", "__MACOSX/Dog/a.tiff": "", "Dog/@eaDir/thumb.jpg": "",
 	})
 	want := opened{
 		Classes: []string{"Dog=Dog", "empty=empty", "tabby_cat=tabby cat"},
 		Unlabeled: []string{
 			"Dog/a.tiff=Dog", "tabby_cat/10.png=tabby cat", "tabby_cat/2.JPG=tabby cat", "tabby_cat/more/1.webp=tabby cat",
 		},
-		Ignored: 5,
-		Notes:   []string{"5 files are ignored, as their names are not those of pictures", "1 class folders have no pictures: empty"},
+		Ignored: 8,
+		Notes:   []string{"8 files are ignored, as their names are not those of pictures: 4 hidden, 2 .heic, 1 .txt, 1 without an ending", "1 class folders have no pictures: empty"},
 	}
 	want.Test = want.Unlabeled
 	if diff := cmp.Diff(want, mustOpen(t, dataset.Config{Path: root})); diff != "" {
@@ -174,7 +175,7 @@ func TestList(t *testing.T) {
 		Classes:   []string{"cat=cat", "dog=dog"},
 		Unlabeled: []string{"b.png=", "deep/er/a.gif=", "deep/link.bmp=", "linked/a.gif="},
 		Ignored:   2,
-		Notes:     []string{"2 files are ignored, as their names are not those of pictures"},
+		Notes:     []string{"2 files are ignored, as their names are not those of pictures: 1 .txt, 1 without an ending"},
 	}
 	want.Test = want.Unlabeled
 	if diff := cmp.Diff(want, mustOpen(t, c)); diff != "" {
@@ -209,7 +210,7 @@ func TestSkipMissing(t *testing.T) {
 func TestDatasetHoldsNoLabels(t *testing.T) {
 	want := []string{
 		"Root string", "Classes []dataset.Class", "Pictures []dataset.Picture", "Templates []string", "Unlabeled []int", "Test []int", "Validation []int",
-		"Ignored int", "Missing []string", "Notes []string",
+		"Ignored []string", "Missing []string", "Notes []string",
 	}
 	fields := reflect.VisibleFields(reflect.TypeFor[dataset.Dataset]())
 	have := make([]string, 0, len(fields))

@@ -9,8 +9,29 @@ import (
 )
 
 // Detect guesses what kind of data set lies at a path, by its files' names. Where
-// nothing shows it, that is KindFolder.
-func Detect(path string) string {
+// nothing shows it, that is KindFolder. A folder of several data sets is an *Error.
+func Detect(path string) (string, error) {
+	if kind := detect(path); kind != KindFolder {
+		return kind, nil
+	}
+	var within []string
+	for _, kind := range layout.Kinds() {
+		if l, _ := layout.ByKind(kind); detect(filepath.Join(path, l.Folder)) == kind {
+			within = append(within, kind)
+		}
+	}
+	switch len(within) {
+	case 0:
+		return KindFolder, nil
+	case 1:
+		return within[0], nil
+	}
+	var found faults
+	found.add(path, "holds several data sets (%s): say which with --kind", strings.Join(within, ", "))
+	return "", found.err()
+}
+
+func detect(path string) string {
 	info, err := os.Stat(path)
 	if err != nil {
 		return KindFolder
@@ -28,8 +49,10 @@ func Detect(path string) string {
 		}
 		return KindList
 	}
-	if kind := layoutAt(path); kind != "" {
-		return kind
+	for _, kind := range layout.Kinds() {
+		if l, _ := layout.ByKind(kind); l.Split != "" && exists(filepath.Join(path, l.Split)) {
+			return kind
+		}
 	}
 	has := func(patterns ...string) bool {
 		for _, pattern := range patterns {
@@ -41,27 +64,14 @@ func Detect(path string) string {
 		return false
 	}
 	switch {
+	case has(classNamesFile) && has("images/val", "images/train"):
+		return KindImageNet
+	case has(variantsFile) && has("images_variant_test.txt"):
+		return kindAircraft
 	case has("*.parquet", "*/*.parquet", "*/*/*.parquet"):
 		return KindParquet
 	case has("*.tar", "*/*.tar", "*.tar.gz", "*/*.tar.gz", "*/nshards.txt"):
 		return KindWebDataset
 	}
 	return KindFolder
-}
-
-// layoutAt is which of the eleven data sets a folder is, by its split files; empty: none.
-func layoutAt(folder string) string {
-	has := func(name string) bool { return exists(filepath.Join(folder, filepath.FromSlash(name))) }
-	for _, kind := range layout.Kinds() {
-		if l, _ := layout.ByKind(kind); l.Split != "" && has(l.Split) {
-			return kind
-		}
-	}
-	switch {
-	case has(classNamesFile) && (has("images/val") || has("images/train")):
-		return KindImageNet
-	case has(variantsFile) && has("images_variant_test.txt"):
-		return kindAircraft
-	}
-	return ""
 }

@@ -1,16 +1,18 @@
 package dataset
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 )
-
-// archiveRest is the folder that archives made on macOS unpack into, beside what they hold.
-const archiveRest = "__MACOSX"
 
 // readFolder takes all pictures in a folder and the folders in it, which may be
 // those of classes.
@@ -22,11 +24,6 @@ func (r *reader) readFolder(s *source, folder string, labelled bool) {
 	}
 	w := &walk{reader: r, source: s, labelled: labelled}
 	w.folder(folder, ".", []fs.FileInfo{info})
-	for _, name := range s.folders {
-		if kind := layoutAt(filepath.Join(folder, name)); kind != "" {
-			r.faults.add(folder, "%s in it is a data set, no class: set dataset.kind to %s (on the command line --kind %s)", name, kind, kind)
-		}
-	}
 }
 
 // walk goes through a folder, along symbolic links too.
@@ -52,7 +49,7 @@ func (w *walk) folder(dir, relative string, above []fs.FileInfo) {
 		}
 		info, err := os.Stat(where) // of a link's target
 		switch {
-		case name[0] == '.' || name == archiveRest:
+		case isHidden(name):
 			w.ignored[where] = true
 		case err == nil && info.IsDir():
 			w.enter(where, path.Join(relative, name), info, above)
@@ -69,15 +66,13 @@ func (w *walk) folder(dir, relative string, above []fs.FileInfo) {
 }
 
 func linkReason(file fs.DirEntry, err error) string {
-	switch {
-	case file.Type()&fs.ModeSymlink == 0:
-		return reason(err)
-	case errors.Is(err, syscall.ELOOP):
-		return "is a symbolic link that leads back to itself: remove it"
-	case errors.Is(err, fs.ErrNotExist):
-		return "is a symbolic link whose target does not exist: fetch that, or remove the link"
+	if file.Type()&fs.ModeSymlink != 0 {
+		if errors.Is(err, syscall.ELOOP) {
+			return "is a symbolic link that leads to itself: remove it"
+		}
+		return "is a symbolic link whose target " + reason(err) + ": fetch that, or remove the link"
 	}
-	return "is a symbolic link whose target cannot be read: " + reason(err)
+	return reason(err)
 }
 
 // enter goes into a folder, unless it is one of those that lead to it.
@@ -113,4 +108,30 @@ func (w *walk) file(file, folder string) {
 		e.label = folder
 	}
 	w.source.entries = append(w.source.entries, e)
+}
+
+// IgnoredNote says which files are taken for no pictures, by their endings: among
+// them may be pictures of a format that is not read. It is empty where there are none.
+func (d *Dataset) IgnoredNote() string {
+	if len(d.Ignored) == 0 {
+		return ""
+	}
+	counts := map[string]int{}
+	for _, file := range d.Ignored {
+		kind := strings.ToLower(filepath.Ext(file))
+		switch {
+		case isHidden(filepath.Base(file)):
+			kind = "hidden"
+		case kind == "":
+			kind = "without an ending"
+		}
+		counts[kind]++
+	}
+	kinds := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
+	})
+	for i, kind := range kinds {
+		kinds[i] = fmt.Sprintf("%d %s", counts[kind], kind)
+	}
+	return fmt.Sprintf("%d files are ignored, as their names are not those of pictures: %s", len(d.Ignored), examples(kinds))
 }

@@ -33,6 +33,12 @@ func TestLayoutFaults(t *testing.T) {
 				"https://github.com/KaiyangZhou/CoOp/blob/main/DATASETS.md", "`upl-host dataset split ", "/dtd --kind dtd -o my_split.json`", "not those of papers",
 			},
 		},
+		{ // whose splits are then not said to be missing too
+			"no split file where splits are named",
+			map[string]string{"dtd/images/a/1.jpg": ""},
+			dataset.Config{Kind: "dtd", Unlabeled: "train", Test: "test"},
+			[]string{"data set: /"},
+		},
 		{
 			"no split file of cars",
 			map[string]string{"cars_train/1.jpg": ""},

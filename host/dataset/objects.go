@@ -3,6 +3,8 @@ package dataset
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"strings"
 )
@@ -27,7 +29,7 @@ func parseObjects(file string, r io.Reader, found *faults) (all []listed, split 
 			Label       json.RawMessage
 		}
 		if err := json.Unmarshal([]byte(line), &object); err != nil {
-			found.add(at(file, number), `want an object {"path": "a.jpg", "label": "cat"}: %v`, err)
+			found.add(at(file, number), `want an object {"path": "a.jpg", "label": "cat"} of one line: %s`, objectFault(line, err))
 			continue
 		}
 		label, ok := labelText(object.Label)
@@ -49,6 +51,20 @@ func parseObjects(file string, r io.Reader, found *faults) (all []listed, split 
 		found.add(at(file, number+1), "%v", err)
 	}
 	return all, split
+}
+
+// objectFault says what is wrong with a line, in terms of JSON and not of the program.
+func objectFault(line string, err error) string {
+	var wrong *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &wrong) && wrong.Field != "":
+		return fmt.Sprintf("its %s is of type %s", strings.ToLower(wrong.Field), wrong.Value)
+	case strings.HasPrefix(line, "["):
+		return "this begins an array"
+	case errors.As(err, &wrong):
+		return fmt.Sprintf("this is of type %s", wrong.Value)
+	}
+	return err.Error()
 }
 
 // labelText is a label as its text; numbers are taken as they are written.

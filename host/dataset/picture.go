@@ -62,6 +62,15 @@ func (p Picture) Name() string {
 // extensions are those of the formats that the host decodes.
 var extensions = []string{".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff"}
 
+// companions are folders that systems leave beside pictures, with files in them that
+// only look like pictures: macOS in its archives, Synology with thumbnails.
+var companions = []string{"__MACOSX", "@eaDir"}
+
+// isHidden reports whether a file or folder is none that a person put there.
+func isHidden(name string) bool {
+	return strings.HasPrefix(name, ".") || slices.Contains(companions, name)
+}
+
 // IsPicture reports whether a file's name is that of a picture. Names that begin
 // with a dot are not: some systems leave companions of that name beside pictures.
 func IsPicture(name string) bool {

@@ -121,7 +121,9 @@ func (r *reader) takeNamed(o *role, s *source) {
 		r.faults.add(o.key, "%q is no split of the data set: want %s, %s or %s", o.path, SplitTraining, SplitValidation, SplitTest)
 		return
 	case !s.split:
-		r.faults.add(o.key, "the data set has no splits: leave the key out")
+		if len(r.faults.listed) == 0 { // its splits may be what could not be read
+			r.faults.add(o.key, "the data set has no splits: leave the key out")
+		}
 		return
 	default:
 		o.split = name
@@ -167,7 +169,11 @@ func (r *reader) needs(split string) bool {
 // add takes in a source that has been read: sorted, each picture once.
 func (r *reader) add(s *source) {
 	if len(s.entries) == 0 && len(r.faults.listed) == 0 {
-		r.faults.add(s.key, "no pictures in %s: want files that end in %s", s.place, strings.Join(extensions, " "))
+		if r.kind == KindParquet || r.kind == KindWebDataset || !isFolder(s.place) {
+			r.faults.add(s.key, "%s lists no picture", s.place)
+		} else {
+			r.faults.add(s.key, "no pictures in %s: want files that end in %s", s.place, strings.Join(extensions, " "))
+		}
 	}
 	slices.SortStableFunc(s.entries, func(a, b entry) int { return strings.Compare(a.picture.ID, b.picture.ID) })
 	r.checkDuplicates(s)

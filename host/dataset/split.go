@@ -43,9 +43,13 @@ func (r *reader) isTable() bool { return r.kind == KindCSV || r.kind == KindJSON
 
 func (r *reader) isFolderWithin(path string) bool {
 	folder := r.inRoot(path)
-	info, err := os.Stat(folder)
 	relative, _ := filepath.Rel(r.root, folder)
-	return err == nil && info.IsDir() && relative != "." && filepath.IsLocal(relative)
+	return isFolder(folder) && relative != "." && filepath.IsLocal(relative)
+}
+
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
 }
 
 // open reads the source of a role, or returns it where it has been read.

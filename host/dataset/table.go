@@ -29,16 +29,8 @@ func (r *reader) readListed(s *source, parse parser) {
 		return
 	}
 	defer file.Close()
-	text := bufio.NewReader(file)
-	if start, _ := text.Peek(2); string(start) == "\xff\xfe" || string(start) == "\xfe\xff" {
-		r.faults.add(s.place, "is UTF-16 text: save it as UTF-8")
-		return
-	}
 	var lines []listed
-	lines, s.split = parse(s.place, text, &r.faults)
-	if len(lines) == 0 && len(r.faults.listed) == 0 {
-		r.faults.add(s.place, "lists no pictures")
-	}
+	lines, s.split = parse(s.place, file, &r.faults)
 	for _, l := range lines {
 		e := entry{label: l.label, where: at(s.place, l.line)}
 		if e.picture, err = r.listedPicture(r.root, l.path); err != nil {
@@ -101,7 +93,7 @@ func parseTable(file string, r io.Reader, found *faults) (all []listed, split bo
 	width, path := len(header), slices.Index(header, pathColumn)
 	label, splits := slices.Index(header, labelColumn), slices.Index(header, splitColumn)
 	if path < 0 {
-		found.add(at(file, 1), "the header has no column %s: it has %q, separated by commas", pathColumn, header)
+		found.add(at(file, 1), "the header has no column %s: it has %q, separated by commas; %s", pathColumn, header, headerAdvice(header[0]))
 		return nil, false
 	}
 	for _, column := range []string{pathColumn, labelColumn, splitColumn} {
@@ -132,6 +124,17 @@ func parseTable(file string, r io.Reader, found *faults) (all []listed, split bo
 		}
 		all = append(all, l)
 	}
+}
+
+// headerAdvice says how to mend a header without a column of paths, by its first field.
+func headerAdvice(first string) string {
+	switch {
+	case !printable(first):
+		return "write it as UTF-8"
+	case strings.ContainsAny(first, ";\t|"):
+		return "put commas between columns"
+	}
+	return fmt.Sprintf("call the column of the pictures %s, and that of their classes %s", pathColumn, labelColumn)
 }
 
 // skipByteOrderMark leaves out what some spreadsheets write in front.

@@ -45,7 +45,7 @@ type Cache struct {
 // encoded anew. Close the cache when its features are no longer used.
 func OpenCache(folder string, width int, log *slog.Logger) (*Cache, error) {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return nil, fmt.Errorf("making the feature cache: %w", err)
+		return nil, fmt.Errorf("making the feature cache: %w: set cache.dir to a folder that can be written to", err)
 	}
 	entries, err := os.ReadDir(folder)
 	if err != nil {

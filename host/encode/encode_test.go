@@ -75,6 +75,16 @@ func openCache(t *testing.T, folder string, log *bytes.Buffer) *encode.Cache {
 	return cache
 }
 
+func TestCacheHasNoPlace(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := encode.OpenCache(filepath.Join(file, "features"), 3, slog.Default()); err == nil || !strings.Contains(err.Error(), "set cache.dir to a folder that can be written to") {
+		t.Errorf("the cache's folder is a file: %v", err)
+	}
+}
+
 func TestCacheIsUsedAndRepaired(t *testing.T) {
 	folder, files, log := t.TempDir(), pictures(t, 20), new(bytes.Buffer)
 	run := func(tower *means) ([][]float32, int) {

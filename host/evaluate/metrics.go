@@ -46,11 +46,14 @@ type Pictures struct {
 // TaughtFrom are the pseudo labels, where they say something of what was learnt: nil where
 // that was learnt from true labels, beside which they were made all the same.
 func (m Metrics) TaughtFrom() *PseudoLabelMeasures {
-	if m.Learned != nil && m.Learned.Labels == labelsTrue {
+	if m.Learned.Supervised() {
 		return nil
 	}
 	return m.PseudoLabels
 }
+
+// Supervised tells whether something was learnt from true labels.
+func (l *Learned) Supervised() bool { return l != nil && l.Labels == labelsTrue }
 
 // labelsTrue is learn.labels as metrics.json has it.
 const labelsTrue = "true"
@@ -93,10 +96,10 @@ type Seed struct {
 	Top1 *float64 `json:"top1,omitempty"`
 }
 
-// Ensemble is that of the first so many prompts.
+// Ensemble is that of what the first Size seeds learnt.
 type Ensemble struct {
-	Prompts int      `json:"prompts"`
-	Top1    *float64 `json:"top1,omitempty"`
+	Size int      `json:"size"`
+	Top1 *float64 `json:"top1,omitempty"`
 }
 
 // NewLearned puts the seeds' mean and deviation beside the ensemble's measures.

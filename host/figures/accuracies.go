@@ -29,7 +29,8 @@ func byMethod(cells []cell) (figure.Figure, string) {
 		return figure.Figure{}, "the runs have one method"
 	}
 	t := tabulate(cells, modelOf, place)
-	return rowsFigure("Accuracy of each method", t, t.data("model", "method")), ""
+	t.ownLooks()
+	return rowsFigure("Accuracy of each method", t, cells, place, t.data("model", "method")), ""
 }
 
 // methodName is a method, with its strategy where it was run with several.
@@ -58,7 +59,11 @@ func byStrategy(cells []cell) (figure.Figure, string) {
 		return figure.Figure{}, "the runs have fewer than two strategies"
 	}
 	t := tabulate(cells, varying(cells, modelOf, methodOf), strategyOf)
-	return rowsFigure("Accuracy by strategy of selection", t, t.data("series", "strategy")), ""
+	if len(distinct(cells, modelOf)) > 1 {
+		t.ownLooks() // a method's is not enough
+	}
+	t.looks = apart(t.looks)
+	return rowsFigure("Accuracy by strategy of selection", t, cells, strategyOf, t.data("series", "strategy")), ""
 }
 
 // severalStrategies keeps the methods without labels that were run with more
@@ -80,17 +85,22 @@ func largestK(cells []cell) []cell {
 	return filter(cells, func(c cell) bool { return c.k == most[key(c)] })
 }
 
-func rowsFigure(title string, t table, data figure.Table) figure.Figure {
+// rowsFigure draws a row a place. Where there is one series, each row has the look that
+// its method has in the other figures.
+func rowsFigure(title string, t table, cells []cell, place setting, data figure.Table) figure.Figure {
 	step := max(rowStep, markStep*float64(len(t.series)+1))
+	if len(t.series) == 1 {
+		t.rowLooks = apart(tabulate(cells, place, func(cell) string { return "" }).looks)
+	}
 	f := figure.Figure{
 		Title: title, Width: figure.Half, Height: 44 + step*float64(len(t.places)), Data: data,
 		Draw: func(p *plot.Plot, width float64) { drawRows(p, t, step, width) },
 	}
 	for i, s := range t.series {
-		color, shape := figure.Series(i)
+		color, shape := look(t.looks[i])
 		label := s
-		if s == "" || len(t.series) == 1 {
-			label = interval
+		if t.rowLooks != nil {
+			label, color, shape = interval, figure.Ink, figure.Dot
 		}
 		f.Keys = append(f.Keys, figure.Key{Label: figure.Elide(label, 40), Color: color, Shape: shape})
 	}
@@ -117,7 +127,10 @@ func drawRows(p *plot.Plot, t table, step, width float64) {
 			if !there {
 				continue
 			}
-			color, shape := figure.Series(s)
+			color, shape := look(t.looks[s])
+			if t.rowLooks != nil {
+				color, shape = look(t.rowLooks[i])
+			}
 			at := y + markStep/step*(float64(len(t.series)-1)/2-float64(s))
 			title := fmt.Sprintf("%s %s: %s over %d", name, place, percent(g.mean), len(g.values))
 			if g.to > g.from {
@@ -147,7 +160,7 @@ func overK(cells []cell) (figure.Figure, string) {
 		return figure.Figure{}, "the runs have fewer than two K"
 	}
 	lines := filter(all, func(c cell) bool { return c.method == zeroShot })
-	return curvesFigure("Accuracy over pseudo labels a class", "pseudo labels a class K", "k", cells, lines), ""
+	return curvesFigure("Accuracy over pseudo labels a class", axis{"pseudo labels a class K", "k", kOf}, cells, lines), ""
 }
 
 // overShots shows what labels are worth, beside the methods that take none.
@@ -163,7 +176,7 @@ func overShots(cells []cell) (figure.Figure, string) {
 		return figure.Figure{}, "the runs with true labels have one number of shots"
 	}
 	lines := firstStrategy(largestK(filter(all, func(c cell) bool { return !c.labelled })))
-	return curvesFigure("Accuracy over labels a class, beside methods without labels", "labelled pictures a class", "shots", cells, lines), ""
+	return curvesFigure("Accuracy over labels a class, beside methods without labels", axis{"labelled pictures a class", "shots", kOf}, cells, lines), ""
 }
 
 // firstStrategy keeps of each method the strategy that comes first.
@@ -178,22 +191,54 @@ func firstStrategy(cells []cell) []cell {
 	})
 }
 
-func kOf(c cell) string { return strconv.Itoa(c.k) }
+// overPrompts shows what averaging more prompts, or whatever a seed learns, is worth: of
+// the methods that were run with several numbers of them, each with its largest K.
+func overPrompts(cells []cell) (figure.Figure, string) {
+	all := measured(cells)
+	cells = largestK(filter(all, func(c cell) bool { return c.prompts > 0 }))
+	for i, c := range cells { // they differ in their names: upl-n1, upl-n2
+		cells[i].method = c.known
+	}
+	several := map[string]bool{}
+	for _, known := range distinct(cells, methodOf) {
+		several[known] = len(distinct(filter(cells, func(c cell) bool { return c.known == known }), promptsOf)) > 1
+	}
+	cells = filter(cells, func(c cell) bool { return several[c.known] })
+	switch {
+	case len(all) == 0:
+		return figure.Figure{}, noAccuracies
+	case len(cells) == 0:
+		return figure.Figure{}, "no method was run with several numbers of seeds to average"
+	}
+	lines := filter(all, func(c cell) bool { return c.method == zeroShot })
+	return curvesFigure("Accuracy over the size of the ensemble", axis{"seeds averaged N", "averaged", promptsOf}, cells, lines), ""
+}
 
-// curvesFigure draws a curve a series over K, and level lines of what has none.
-func curvesFigure(title, label, column string, cells, level []cell) figure.Figure {
-	slices.SortStableFunc(cells, func(a, b cell) int { return cmp.Compare(a.k, b.k) })
+// axis is a count that curves go over: its label, its name in the data, and a cell's.
+type axis struct {
+	label, column string
+	of            setting
+}
+
+func kOf(c cell) string       { return strconv.Itoa(c.k) }
+func promptsOf(c cell) string { return strconv.Itoa(c.prompts) }
+
+// curvesFigure draws a curve a series over an axis, and level lines of what has none.
+func curvesFigure(title string, x axis, cells, level []cell) figure.Figure {
 	series := methodName(append(slices.Clone(cells), level...))
-	curves, lines := tabulate(cells, series, kOf), tabulate(level, series, func(cell) string { return "" })
-	data := curves.data("series", column)
-	data.Rows = append(data.Rows, lines.data("series", column).Rows...)
+	curves, lines := tabulate(cells, series, x.of), tabulate(level, series, func(cell) string { return "" })
+	slices.SortFunc(curves.places, func(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }) // they are counts
+	looks := apart(slices.Concat(curves.looks, lines.looks))
+	curves.looks, lines.looks = looks[:len(curves.looks)], looks[len(curves.looks):]
+	data := curves.data("series", x.column)
+	data.Rows = append(data.Rows, lines.data("series", x.column).Rows...)
 	f := figure.Figure{
 		Title: title, YLabel: "test pictures classified correctly", Width: figure.Half, Height: 270, Data: data,
-		Alt:  fmt.Sprintf("%d series over %d numbers of pictures, %d level.", len(curves.series), len(curves.places), len(lines.series)),
-		Draw: func(p *plot.Plot, _ float64) { drawCurves(p, curves, lines, label) },
+		Alt:  fmt.Sprintf("%d series over %d counts, %d level.", len(curves.series), len(curves.places), len(lines.series)),
+		Draw: func(p *plot.Plot, _ float64) { drawCurves(p, curves, lines, x.label) },
 	}
 	for i, s := range slices.Concat(curves.series, lines.series) {
-		color, shape := figure.Series(i)
+		color, shape := look(looks[i])
 		if i >= len(curves.series) {
 			shape = figure.Dash
 		}
@@ -213,12 +258,12 @@ func drawCurves(p *plot.Plot, curves, lines table, label string) {
 	figure.ShareAxis(&p.Y, append(curves.reach(), lines.reach()...))
 	p.Add(figure.Grid{Horizontal: true})
 	for i, s := range lines.series {
-		color, _ := figure.Series(len(curves.series) + i)
+		color, _ := look(lines.looks[i])
 		y := lines.groups[[2]string{s, ""}].mean
 		p.Add(figure.Segments{{X1: p.X.Min, X2: p.X.Max, Y1: y, Y2: y, Color: color, Width: 1.5, Dashed: true, Title: s + ": " + percent(y)}})
 	}
 	for i, s := range curves.series {
-		color, shape := figure.Series(i)
+		color, shape := look(curves.looks[i])
 		curve := figure.Curve{Color: color.Fade(0.75), Width: 1.75, Title: s}
 		var marks figure.Points
 		var whiskers figure.Segments

@@ -18,10 +18,13 @@ import (
 // cell is one run of a matrix: what was run, and how right it is.
 type cell struct {
 	dataset, model, method, strategy string
-	k                                int // pseudo labels, or labels, a class; 0: all or none
+	known                            string // the known method that it is, or is like
+	k                                int    // pseudo labels, or labels, a class; 0: all or none
+	prompts                          int    // that were averaged; 0: none, or not known
 	seed                             string
 	top1                             *float64
 	labelled                         bool // learned from true labels
+	look                             int  // of its method and strategy, the same in all figures
 	folder                           string
 }
 
@@ -30,8 +33,9 @@ func labelledMethods() []string {
 	return []string{"coop", "clip-adapter", "tip-adapter", "tip-adapter-f", "linear-probe"}
 }
 
-// cellColumns are those that cells.csv must have. Of others, "labels" (true or
-// pseudo) and "run" (the run's folder, below the matrix's) are read.
+// cellColumns are those that cells.csv must have. Of others, "known_method", "labels"
+// (true or pseudo), "seeds" (how many prompts, or whatever was learned, were averaged)
+// and "run" (the run's folder, below the matrix's) are read.
 var cellColumns = []string{"dataset", "model", "method", "strategy", "k", "seed", "top1"}
 
 // readMatrix reads a matrix's cells.csv; a fault is an *evaluate.TableError.
@@ -74,17 +78,21 @@ func readMatrix(dir string) ([]cell, error) {
 
 func parseCell(dir string, row map[string]string) (cell, error) {
 	c := cell{
-		dataset: row["dataset"], model: row["model"], method: row["method"], strategy: row["strategy"], seed: row["seed"],
+		dataset: row["dataset"], model: row["model"], method: row["method"], known: row["known_method"], strategy: row["strategy"], seed: row["seed"],
 		labelled: row["labels"] == "true" || row["labels"] == "" && slices.Contains(labelledMethods(), row["method"]),
+	}
+	if c.known == "" {
+		c.known = c.method
 	}
 	if row["run"] != "" {
 		c.folder = filepath.Join(dir, filepath.FromSlash(row["run"]))
 	}
 	var err error
-	if text := row["k"]; text != "" {
-		if c.k, err = strconv.Atoi(text); err != nil || c.k < 0 {
-			return c, fmt.Errorf("k: %q is no count", text)
-		}
+	if c.k, err = count(row, "k"); err != nil {
+		return c, err
+	}
+	if c.prompts, err = count(row, "seeds"); err != nil {
+		return c, err
 	}
 	if text := row["top1"]; text != "" { // empty: the run failed, or has no labels
 		v, err := strconv.ParseFloat(text, 64)
@@ -94,6 +102,19 @@ func parseCell(dir string, row map[string]string) (cell, error) {
 		c.top1 = &v
 	}
 	return c, nil
+}
+
+// count is a row's number of something; 0 where it says none.
+func count(row map[string]string, name string) (int, error) {
+	text := row[name]
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("%s: %q is no count", name, text)
+	}
+	return n, nil
 }
 
 // settings are those of a run's configuration that tell it from others.
@@ -139,13 +160,14 @@ func readRun(dir string) ([]cell, error) {
 		base.model = filepath.Base(s.Models[0].Path)
 	}
 	zero := base
-	zero.method, zero.top1 = zeroShot, metrics.ZeroShot.Top1
+	zero.method, zero.known, zero.top1, zero.folder = zeroShot, zeroShot, metrics.ZeroShot.Top1, dir
 	cells := []cell{zero}
 	if metrics.Learned == nil {
 		return cells, nil
 	}
 	learned := base
 	learned.method, learned.strategy, learned.folder = s.Learn.Method, s.Label.Selection.Plugin, dir
+	learned.known = learned.method
 	if k, ok := s.Label.Selection.Params["k"].(int); ok {
 		learned.k = k
 	}

@@ -1,6 +1,7 @@
 package figures
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"regexp"
@@ -33,51 +34,123 @@ func comparisons() []comparison {
 		{"accuracy-by-strategy", byStrategy, true, false},
 		{"accuracy-over-k", overK, true, true},
 		{"accuracy-over-shots", overShots, true, true},
+		{"accuracy-over-prompts", overPrompts, true, true},
+		{"accuracy-per-model", perModel, false, false},
 		{"pick-overlap", overlap, false, true},
 	}
+}
+
+// setLooks gives each method a colour and a shape, in the order of their
+// appearance: those of its first strategy; the other strategies' come after all methods'.
+func setLooks(cells []cell) {
+	type key struct{ method, strategy string }
+	looks, methods := map[key]int{}, map[string]bool{zeroShot: true}
+	for _, c := range cells {
+		if !methods[c.method] {
+			methods[c.method] = true
+			looks[key{c.method, c.strategy}] = len(looks)
+		}
+	}
+	for i, c := range cells {
+		at := key{c.method, c.strategy}
+		if _, there := looks[at]; !there && c.method != zeroShot {
+			looks[at] = len(looks)
+		}
+		cells[i].look = looks[at]
+		if c.method == zeroShot {
+			cells[i].look = zeroShotLook
+		}
+	}
+}
+
+// zeroShotLook is the grey that zero-shot has in all figures.
+const zeroShotLook = -1
+
+func look(i int) (figure.Color, figure.Shape) {
+	if i == zeroShotLook {
+		return figure.ZeroShot, figure.Ring
+	}
+	return figure.Series(i)
+}
+
+// apart keeps looks as they are, but where two of a figure have the same colour and
+// another is free: then the later look has that one.
+func apart(looks []int) []int {
+	order := make([]int, len(looks))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(looks[a], looks[b]) })
+	spread, taken := slices.Clone(looks), map[int]bool{}
+	for _, i := range order {
+		if looks[i] == zeroShotLook {
+			continue
+		}
+		for step := range figure.SeriesColors {
+			if at := looks[i] + step; !taken[at%figure.SeriesColors] {
+				spread[i] = at
+				break
+			}
+		}
+		taken[spread[i]%figure.SeriesColors] = true
+	}
+	return spread
 }
 
 // part are the cells of one figure, and what its name and title say of them.
 type part struct {
 	cells         []cell
+	dataset       string // one of several
 	suffix, about string
 }
 
 // compare draws what the cells have data for: with several data sets, each
 // figure once for their average, and once for each.
-func compare(cells []cell) (charts []chart, missing []report.Missing) {
-	datasets := distinct(cells, func(c cell) string { return c.dataset })
+func compare(cells []cell) (charts []Chart, missing []report.Missing) {
+	setLooks(cells)
 	for _, c := range comparisons() {
-		var parts []part
-		if len(datasets) > 1 && c.averages {
-			parts = append(parts, part{averaged(cells, datasets), "", fmt.Sprintf("mean over %d data sets", len(datasets))})
-		}
-		for _, dataset := range datasets {
-			p := part{filter(cells, func(c cell) bool { return c.dataset == dataset }), "", dataset}
-			if len(datasets) > 1 {
-				p.suffix = "-" + fileName(dataset)
-			}
-			parts = append(parts, p)
-		}
+		parts := c.parts(cells)
+		var why []string
+		drawn := len(charts)
 		for _, p := range parts {
-			for _, q := range c.split(p) {
-				f, why := c.draw(q.cells)
-				if why != "" {
-					if q.suffix != "" {
-						why = strings.TrimPrefix(q.about, ", ") + ": " + why
-					}
-					missing = append(missing, report.Missing{Name: c.name, Why: why})
-					continue
-				}
-				f.Name = c.name + q.suffix
-				if q.about != "" {
-					f.Title += ", " + q.about
-				}
-				charts = append(charts, chart{f, c.name})
+			f, reason := c.draw(p.cells)
+			why = append(why, reason)
+			if reason != "" {
+				continue
+			}
+			f.Name = c.name + p.suffix
+			if p.about != "" {
+				f.Title += ", " + p.about
+			}
+			charts = append(charts, Chart{f, p.dataset, c.name})
+		}
+		if reasons := slices.Compact(slices.Clone(why)); len(charts) == drawn && len(reasons) == 1 { // the same of all
+			missing = append(missing, report.Missing{Name: c.name, Why: reasons[0]})
+			continue
+		}
+		for i, reason := range why {
+			if reason != "" {
+				missing = append(missing, report.Missing{Name: c.name, Why: parts[i].about + ": " + reason})
 			}
 		}
 	}
 	return charts, missing
+}
+
+// parts are what there is a figure of, each for itself.
+func (c comparison) parts(cells []cell) (parts []part) {
+	datasets := distinct(cells, func(c cell) string { return c.dataset })
+	if len(datasets) > 1 && c.averages {
+		parts = c.split(part{cells: averaged(cells, datasets), about: fmt.Sprintf("mean over %d data sets", len(datasets))})
+	}
+	for _, dataset := range datasets {
+		p := part{cells: filter(cells, func(c cell) bool { return c.dataset == dataset }), about: dataset}
+		if len(datasets) > 1 {
+			p.dataset, p.suffix = dataset, "-"+fileName(dataset)
+		}
+		parts = append(parts, c.split(p)...)
+	}
+	return parts
 }
 
 // split makes a part of each model, where the figure shows but one.
@@ -89,8 +162,8 @@ func (c comparison) split(p part) []part {
 	var parts []part
 	for _, model := range models {
 		parts = append(parts, part{
-			cells:  filter(p.cells, func(c cell) bool { return c.model == model }),
-			suffix: p.suffix + "-" + fileName(model), about: p.about + ", " + model,
+			cells:   filter(p.cells, func(c cell) bool { return c.model == model }),
+			dataset: p.dataset, suffix: p.suffix + "-" + fileName(model), about: strings.TrimPrefix(p.about+", "+model, ", "),
 		})
 	}
 	return parts
@@ -107,13 +180,13 @@ func fileName(text string) string {
 func averaged(cells []cell, datasets []string) []cell {
 	type key struct {
 		model, method, strategy, seed string
-		k                             int
+		k, prompts                    int
 	}
 	values := map[key][]float64{}
 	seen := map[key]map[string]bool{}
 	var means []cell
 	for _, c := range cells {
-		at := key{c.model, c.method, c.strategy, c.seed, c.k}
+		at := key{c.model, c.method, c.strategy, c.seed, c.k, c.prompts}
 		if c.top1 == nil || seen[at][c.dataset] {
 			continue
 		}
@@ -210,6 +283,8 @@ func strategyOf(c cell) string { return c.strategy }
 // table is a figure's groups, by series and place.
 type table struct {
 	series, places []string
+	looks          []int // of the series: those of their first cells
+	rowLooks       []int // of the places, where these are told apart instead
 	groups         map[[2]string]group
 }
 
@@ -217,14 +292,26 @@ type table struct {
 func tabulate(cells []cell, series, place setting) table {
 	t := table{series: distinct(cells, series), places: distinct(cells, place), groups: map[[2]string]group{}}
 	values := map[[2]string][]float64{}
+	seen := map[string]bool{}
 	for _, c := range cells {
 		at := [2]string{series(c), place(c)}
+		if !seen[at[0]] {
+			seen[at[0]] = true
+			t.looks = append(t.looks, c.look)
+		}
 		values[at] = append(values[at], *c.top1)
 	}
 	for at, v := range values {
 		t.groups[at] = newGroup(v)
 	}
 	return t
+}
+
+// ownLooks tells the series apart by themselves, whatever their methods.
+func (t table) ownLooks() {
+	for i := range t.looks {
+		t.looks[i] = i
+	}
 }
 
 // data is the table as numbers.

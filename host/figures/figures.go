@@ -157,23 +157,25 @@ func (o Options) write(f figure.Figure) (Drawn, error) {
 	return drawn, save("csv", f.Data.CSV())
 }
 
-// chart is a figure; base is what it is called, whatever its data set.
-type chart struct {
+// Chart is a figure of several runs.
+type Chart struct {
 	figure.Figure
-	base string
+	// Dataset is the one of several that it shows; empty: their mean, or the only one.
+	Dataset string
+	base    string // what it is called, whatever it shows
 }
 
 // drawAll draws all figures of the folders.
-func drawAll(paths []string) ([]chart, []report.Missing, error) {
+func drawAll(paths []string) ([]Chart, []report.Missing, error) {
 	var cells []cell
 	for _, path := range paths {
 		isRun, isMatrix := has(path, metricsName), has(path, cellsName)
 		switch {
 		case isRun && len(paths) == 1:
 			drawn, missing, err := report.Figures(path)
-			charts := make([]chart, len(drawn))
+			charts := make([]Chart, len(drawn))
 			for i, f := range drawn {
-				charts[i] = chart{f, f.Name}
+				charts[i] = Chart{Figure: f, base: f.Name}
 			}
 			return charts, missing, err
 		case !isRun && !isMatrix:
@@ -188,6 +190,16 @@ func drawAll(paths []string) ([]chart, []report.Missing, error) {
 			return nil, nil, err
 		}
 		cells = append(cells, some...)
+	}
+	charts, missing := compare(cells)
+	return charts, missing, nil
+}
+
+// OfMatrix draws the figures of a matrix's folder, for its page.
+func OfMatrix(dir string) ([]Chart, []report.Missing, error) {
+	cells, err := readMatrix(dir)
+	if err != nil {
+		return nil, nil, err
 	}
 	charts, missing := compare(cells)
 	return charts, missing, nil

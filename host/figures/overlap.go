@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"math"
 	"path/filepath"
+	"unicode/utf8"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg/draw"
@@ -14,8 +15,11 @@ import (
 	"github.com/upl-host/upl-host/host/report/figure"
 )
 
-// mostOverlaps is how many runs a matrix of overlaps shows.
-const mostOverlaps = 20
+const (
+	mostOverlaps  = 20 // settings that a matrix of overlaps shows
+	mostBars      = 3  // settings whose pairs are bars: of so few a matrix has hardly a cell
+	longestColumn = 18 // characters of a column's name
+)
 
 // picks are a run's pseudo labels.
 type picks struct {
@@ -52,13 +56,25 @@ func overlap(cells []cell) (figure.Figure, string) {
 			}
 		}
 	}
-	side := max(20, min(44, 240/float64(len(all))))
-	return figure.Figure{
+	f := figure.Figure{
 		Title: "Overlap of pseudo labels: those that two settings share, of those that either has",
 		Alt:   fmt.Sprintf("Jaccard's index of the pseudo labels of %d settings.", len(all)),
-		Width: figure.Half, Height: 130 + side*float64(len(all)), Data: data,
-		Draw: func(p *plot.Plot, width float64) { drawOverlap(p, all, shares, width) },
-	}, ""
+		Width: figure.Half, Data: data,
+	}
+	if len(all) <= mostBars {
+		pairs := len(all) * (len(all) - 1) / 2
+		f.Height = 44 + rowStep*float64(pairs)
+		f.Draw = func(p *plot.Plot, width float64) { drawPairs(p, all, shares, width) }
+		return f, ""
+	}
+	names := 0
+	for _, p := range all[:len(all)-1] {
+		names = max(names, min(longestColumn, utf8.RuneCountInString(p.name)))
+	}
+	side := 250 / float64(len(all)-1) // cells are squares
+	f.Height = 34 + 5.5*float64(names) + side*float64(len(all)-1)
+	f.Draw = func(p *plot.Plot, width float64) { drawOverlap(p, all, shares, width) }
+	return f, ""
 }
 
 // readPicks reads the pseudo labels of one run a setting: other seeds pick the same.
@@ -125,7 +141,7 @@ func drawOverlap(p *plot.Plot, all []picks, shares [][]*float64, width float64) 
 	for i, a := range all {
 		y := float64(n - 1 - i)
 		rows[i] = plot.Tick{Value: y, Label: figure.Elide(a.name, int(width/16))}
-		columns[i] = plot.Tick{Value: float64(i), Label: figure.Elide(a.name, 18)}
+		columns[i] = plot.Tick{Value: float64(i), Label: figure.Elide(a.name, longestColumn)}
 		for j := range i { // below the diagonal: the rest says the same
 			share, x := shares[i][j], float64(j)
 			if share == nil {
@@ -147,6 +163,34 @@ func drawOverlap(p *plot.Plot, all []picks, shares [][]*float64, width float64) 
 	p.X.Tick.Label.Rotation = math.Pi / 2
 	p.X.Tick.Label.XAlign, p.X.Tick.Label.YAlign = draw.XRight, draw.YCenter
 	p.X.Tick.Length = 3
-	p.X.Label.Text = "shared pseudo labels, per cent of those of either"
+	p.X.Label.Text = overlapLabel
 	p.Add(cells, numbers)
+}
+
+const overlapLabel = "shared pseudo labels, per cent of those of either"
+
+// drawPairs draws a bar for each two of a few settings.
+func drawPairs(p *plot.Plot, all []picks, shares [][]*float64, width float64) {
+	var bars figure.Bars
+	var numbers figure.Labels
+	var names []string
+	for j := len(all) - 1; j > 0; j-- { // the first pair stands on top
+		for i := j - 1; i >= 0; i-- {
+			y, share := float64(len(names)), shares[i][j]
+			each := int(width / 28)
+			names = append(names, figure.Elide(all[i].name, each)+" and "+figure.Elide(all[j].name, each))
+			if share == nil {
+				continue
+			}
+			bars = append(bars, figure.Bar{
+				X2: *share, Y1: y - 0.32, Y2: y + 0.32, Color: figure.Learned.Fade(0.6),
+				Title: fmt.Sprintf("%s and %s: %s", all[i].name, all[j].name, percent(*share)),
+			})
+			numbers = append(numbers, figure.Label{X: *share, Y: y, DX: 5, Text: fmt.Sprintf("%.0f", 100**share), Color: figure.Ink, Size: 11})
+		}
+	}
+	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 1.08, -0.6, float64(len(names))-0.4
+	p.X.Tick.Marker, p.Y.Tick.Marker = figure.Percent(0, 1, 0.25), figure.Names(names)
+	p.X.Label.Text = overlapLabel
+	p.Add(figure.Grid{Vertical: true}, bars, numbers)
 }

@@ -68,11 +68,34 @@ func Open(path string) (*Folder, error) {
 // must not be closed.
 func At(path string) *Folder { return &Folder{Path: path} }
 
-// sweep removes files that were being written when a run was killed.
+// Locked reports whether a process works in the folder.
+func Locked(path string) (bool, error) {
+	name := filepath.Join(path, lockName)
+	if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	lock := flock.New(name)
+	free, err := lock.TryRLock()
+	if err != nil {
+		return false, fmt.Errorf("looking at the lock of %s: %w", path, err)
+	}
+	return !free, lock.Unlock()
+}
+
+// sweep removes files that were being written when a run was killed. Folders within
+// that have a lock of their own, a matrix's runs, are theirs to sweep.
 func (f *Folder) sweep() error {
 	err := filepath.WalkDir(f.Path, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || !entry.Type().IsRegular() || !pending.MatchString(entry.Name()) {
+		if err != nil {
 			return err
+		}
+		if entry.IsDir() && path != f.Path {
+			if _, err := os.Stat(filepath.Join(path, lockName)); err == nil {
+				return fs.SkipDir
+			}
+		}
+		if !entry.Type().IsRegular() || !pending.MatchString(entry.Name()) {
+			return nil
 		}
 		return os.Remove(path)
 	})
@@ -144,7 +167,7 @@ func (f *Folder) Finished(stage, inputs string) (Record, bool) {
 		return Record{}, false
 	}
 	for name, want := range record.Outputs {
-		if got, err := hashFile(f.Join(name)); err != nil || got != want {
+		if got, err := HashFile(f.Join(name)); err != nil || got != want {
 			return Record{}, false
 		}
 	}
@@ -156,7 +179,7 @@ func (f *Folder) Finished(stage, inputs string) (Record, bool) {
 func (f *Folder) Finish(stage string, record Record, outputs []string) (Record, error) {
 	record.Outputs = map[string]string{}
 	for _, name := range outputs {
-		hash, err := hashFile(f.Join(name))
+		hash, err := HashFile(f.Join(name))
 		if err != nil {
 			return Record{}, fmt.Errorf("recording stage %s: %w", stage, err)
 		}
@@ -196,7 +219,8 @@ func (f *Folder) recordPath(stage string) string {
 	return filepath.Join(f.Path, stagesDir, stage+".json")
 }
 
-func hashFile(path string) (string, error) {
+// HashFile is the SHA-256 of a file's content, in hexadecimal.
+func HashFile(path string) (string, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return "", err

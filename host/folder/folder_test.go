@@ -19,8 +19,16 @@ func TestSecondRunIsRefused(t *testing.T) {
 	if _, err := folder.Open(path); !errors.As(err, &locked) {
 		t.Fatalf("a second process got in: %v", err)
 	}
+	if is, err := folder.Locked(path); err != nil || !is {
+		t.Errorf("a folder where somebody works is locked: %v, %v", is, err)
+	}
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
+	}
+	for _, free := range []string{path, filepath.Join(path, "absent")} {
+		if is, err := folder.Locked(free); err != nil || is {
+			t.Errorf("%s is locked: %v, %v", free, is, err)
+		}
 	}
 	again, err := folder.Open(path)
 	if err != nil {
@@ -80,7 +88,8 @@ func TestFinished(t *testing.T) {
 func TestOpenSweeps(t *testing.T) {
 	path := t.TempDir()
 	half := []string{".metrics.json123", "contexts/.seed-1.safetensors8734337662266421296", "figures/.curve.svg1", "figures/.curve.pdf1"}
-	whole := []string{"metrics.json", ".hidden", "contexts/.seed-1.state.safetensors", ".notes2", "data.json1"}
+	// Another process may work on a run within a matrix.
+	whole := []string{"runs/a/.lock", "runs/a/.metrics.json123", "runs/a/stages/.learn.json5", "metrics.json", ".hidden", "contexts/.seed-1.state.safetensors", ".notes2", "data.json1"}
 	for _, name := range append(half, whole...) {
 		file := filepath.Join(path, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {

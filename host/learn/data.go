@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/upl-host/upl-host/graphs/array"
+	"github.com/upl-host/upl-host/host/learn/numeric"
 )
 
 // ErrNothingToLearn says that there is not one picture to learn from.
@@ -17,12 +18,8 @@ type Data struct {
 	// Views are features of augmented views of the same pictures: an epoch then
 	// sees one of these of each picture, drawn by the seed, and not Features.
 	Views []array.Matrix
-	// Targets [N, C] are weight x class distribution: the loss is the mean over
-	// a batch of -sum_c target_c log p_c. Not below 0.
-	Targets array.Matrix
-	// Sets marks the pictures whose targets are a candidate set S of weight w, w/|S|
-	// in its classes: their loss is -w log sum_S p. nil: none.
-	Sets []bool
+	// Targets [N, C]: the loss is the mean over a batch of numeric.RowLoss.
+	Targets numeric.Targets
 }
 
 func (d Data) validate(classCount int) error {
@@ -33,8 +30,8 @@ func (d Data) validate(classCount int) error {
 		return fmt.Errorf("targets of %d pictures and %d classes, where there are %d pictures and %d classes",
 			d.Targets.Rows, d.Targets.Cols, d.Features.Rows, classCount)
 	}
-	if d.Sets != nil && len(d.Sets) != d.Features.Rows {
-		return fmt.Errorf("%d pictures are said to have candidate sets or not, of %d", len(d.Sets), d.Features.Rows)
+	if d.Targets.Sets != nil && len(d.Targets.Sets) != d.Features.Rows {
+		return fmt.Errorf("%d pictures are said to have candidate sets or not, of %d", len(d.Targets.Sets), d.Features.Rows)
 	}
 	if err := d.Features.CheckFinite(); err != nil {
 		return fmt.Errorf("features of the pictures to learn from: %w", err)
@@ -65,14 +62,10 @@ func (d Data) Select(rows []int) Data {
 		gather(selected, m.Row, rows)
 		return selected
 	}
-	selected := Data{Features: some(d.Features), Targets: some(d.Targets)}
+	selected := Data{Features: some(d.Features), Targets: numeric.NewTargets(len(rows), d.Targets.Cols, d.Targets.Sets != nil)}
+	selected.Targets.Gather(d.Targets, rows)
 	for _, view := range d.Views {
 		selected.Views = append(selected.Views, some(view))
-	}
-	if d.Sets != nil {
-		for _, row := range rows {
-			selected.Sets = append(selected.Sets, d.Sets[row])
-		}
 	}
 	return selected
 }

@@ -24,7 +24,7 @@ func TestOwnSignatures(t *testing.T) {
 	want := readReference(t, filepath.Join(goldenSmall, "vit", "expected.npz"))
 	classNames := goldenClassNames(t)
 	data := want.data(len(classNames))
-	features, targets := data.Features.Slice(0, 32), data.Targets.Slice(0, 32)
+	features, targets := data.Features.Slice(0, 32), data.Targets.Matrix.Slice(0, 32)
 	for _, position := range []tokenizer.Position{tokenizer.End, tokenizer.Front} {
 		shape := learn.Shape{Position: position}
 		packed, err := learn.NewClassPrompts(t.Context(), model, tokens, classNames, shape)
@@ -82,11 +82,11 @@ func TestOwnSignaturesOfSets(t *testing.T) {
 			labels[i] = learn.Label{Class: first, Weight: 1}
 		}
 	}
-	targets, sets, err := learn.Targets(labels, len(classNames))
+	targets, err := learn.Targets(labels, len(classNames))
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := graphs.Batch{Vectors: want.matrix("context"), Features: features, Targets: targets, Sets: sets}
+	b := graphs.Batch{Vectors: want.matrix("context"), Features: features, Targets: targets.Matrix, Sets: targets.Sets}
 	var found []graphs.Gradient
 	for _, tower := range []learn.TextTower{model, plainTower{model}} {
 		prompts, err := learn.NewClassPrompts(t.Context(), tower, tokens, classNames, learn.Shape{})

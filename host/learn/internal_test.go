@@ -12,6 +12,7 @@ import (
 
 	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/graphs/safetensors"
+	"github.com/upl-host/upl-host/host/learn/numeric"
 )
 
 func TestBatches(t *testing.T) {
@@ -121,7 +122,7 @@ func FuzzDecodeContext(f *testing.F) {
 func TestStateOfOtherInputs(t *testing.T) {
 	job := Job{
 		Folder: t.TempDir(), Prompt: Prompt{ClassNames: []string{"a"}, Length: 1, Width: 2, LogitScale: 1, Position: "end"},
-		Data:     Data{Features: array.NewMatrix(1, 2), Targets: array.NewMatrix(1, 1)},
+		Data:     Data{Features: array.NewMatrix(1, 2), Targets: numeric.NewTargets(1, 1, false)},
 		Settings: DefaultSettings(),
 	}
 	path := ContextPath(job.Folder, 1)
@@ -152,7 +153,7 @@ func TestStateOfOtherInputs(t *testing.T) {
 		velocity: array.Matrix{Rows: 1, Cols: 2, Data: []float32{7, 8}},
 		curve:    []Epoch{{Epoch: 0, Rate: 1e-5, Loss: 2.0 / 3, Accuracy: 0.2}},
 	}}
-	if err := job.save(group, want); err != nil {
+	if err := job.save(job.statePath(group), group, want); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, resumed(job, group...), cmp.AllowUnexported(state{})); diff != "" {
@@ -165,7 +166,7 @@ func TestStateOfOtherInputs(t *testing.T) {
 	}
 	others := map[string]func(*Job){
 		"features":      func(j *Job) { j.Data.Features = j.Data.Features.Clone(); j.Data.Features.Data[1] = 1 },
-		"targets":       func(j *Job) { j.Data.Targets = array.Matrix{Rows: 1, Cols: 1, Data: []float32{1}} },
+		"targets":       func(j *Job) { j.Data.Targets.Matrix = array.Matrix{Rows: 1, Cols: 1, Data: []float32{1}} },
 		"model":         func(j *Job) { j.Prompt.ModelHash = "other" },
 		"class names":   func(j *Job) { j.Prompt.ClassNames = []string{"b"} },
 		"learning rate": func(j *Job) { j.Settings.LearningRate = 1 },

@@ -3,11 +3,11 @@ package learn
 import (
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/upl-host/upl-host/graphs"
 	"github.com/upl-host/upl-host/graphs/array"
+	"github.com/upl-host/upl-host/host/learn/numeric"
 )
 
 // Label is what a picture is learned as: a class, a distribution, or a set of
@@ -22,37 +22,38 @@ type Label struct {
 	Set []int
 }
 
-// Targets gives the targets of labels, and which of them are candidate sets, nil
-// where there are none: see Data.
-func Targets(labels []Label, classCount int) (targets array.Matrix, sets []bool, err error) {
-	targets = array.NewMatrix(len(labels), classCount)
+// Targets gives the targets of labels.
+func Targets(labels []Label, classCount int) (numeric.Targets, error) {
+	sets := slices.ContainsFunc(labels, func(l Label) bool { return l.Set != nil })
+	targets := numeric.NewTargets(len(labels), classCount, sets)
 	for i, label := range labels {
 		row := targets.Row(i)
 		switch {
 		case label.Soft != nil:
 			if len(label.Soft) != classCount {
-				return array.Matrix{}, nil, fmt.Errorf("the soft label of picture %d has %d classes: there are %d", i, len(label.Soft), classCount)
+				return numeric.Targets{}, fmt.Errorf("the soft label of picture %d has %d classes: there are %d", i, len(label.Soft), classCount)
 			}
 			for c, p := range label.Soft {
 				row[c] = label.Weight * p
 			}
 			continue
 		case label.Set != nil:
-			if sets == nil {
-				sets = make([]bool, len(labels))
-			}
-			sets[i] = true
+			targets.Sets[i] = true
 		default:
 			label.Set = []int{label.Class}
 		}
 		for _, class := range label.Set {
 			if class < 0 || class >= classCount {
-				return array.Matrix{}, nil, fmt.Errorf("picture %d is of class %d: there are %d classes", i, class, classCount)
+				return numeric.Targets{}, fmt.Errorf("picture %d is of class %d: there are %d classes", i, class, classCount)
 			}
 			row[class] = label.Weight / float32(len(label.Set))
 		}
 	}
-	return targets, sets, nil
+	return targets, nil
+}
+
+func targetsOf(b graphs.Batch) numeric.Targets {
+	return numeric.Targets{Matrix: b.Targets, Sets: b.Sets}
 }
 
 // sharedGradient is the loss of a batch with candidate sets, and its gradient, by a
@@ -76,52 +77,13 @@ func sharedGradient(b graphs.Batch, evaluate func(targets array.Matrix) (graphs.
 // shareSets gives the loss of a batch at its logits, and its targets with those of
 // candidate sets shared among their classes as the probabilities are.
 func shareSets(b graphs.Batch, logits array.Matrix) (loss float64, shares array.Matrix) {
+	slope := array.NewMatrix(logits.Rows, logits.Cols) // which nobody needs
+	loss = numeric.CrossEntropy(logits, targetsOf(b), slope)
 	shares = b.Targets.Clone()
-	for i := range logits.Rows {
-		row, target := logits.Row(i), shares.Row(i)
-		all := logSum(row, nil)
-		if !b.Sets[i] {
-			for c, t := range target {
-				if t > 0 {
-					loss -= float64(t) * (float64(row[c]) - all)
-				}
-			}
-			continue
-		}
-		weight := 0.0
-		for _, t := range target {
-			weight += float64(t)
-		}
-		if weight == 0 {
-			continue
-		}
-		inside := logSum(row, target)
-		loss -= weight * (inside - all)
-		for c, t := range target {
-			if t > 0 {
-				target[c] = float32(weight * math.Exp(float64(row[c])-inside))
-			}
+	for i, set := range b.Sets {
+		if set {
+			numeric.Share(logits.Row(i), shares.Row(i))
 		}
 	}
-	return loss / float64(logits.Rows), shares
-}
-
-// logSum is log sum exp of logits, of those whose target is above 0 where there are
-// targets.
-func logSum(logits, targets []float32) float64 {
-	highest, sum := float64(slices.Max(logits)), 0.0
-	if targets != nil {
-		highest = math.Inf(-1)
-		for c, z := range logits {
-			if targets[c] > 0 {
-				highest = max(highest, float64(z))
-			}
-		}
-	}
-	for c, z := range logits {
-		if targets == nil || targets[c] > 0 {
-			sum += math.Exp(float64(z) - highest)
-		}
-	}
-	return highest + math.Log(sum)
+	return loss, shares
 }

@@ -14,7 +14,7 @@ import (
 )
 
 func TestTargets(t *testing.T) {
-	targets, sets, err := Targets([]Label{
+	targets, err := Targets([]Label{
 		{Class: 1, Weight: 0.5},
 		{Soft: []float32{0.25, 0, 0.75}, Weight: 2},
 		{Set: []int{0, 2}, Weight: 3},
@@ -27,18 +27,18 @@ func TestTargets(t *testing.T) {
 	if diff := cmp.Diff(want, targets.Data); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]bool{false, false, true, true}, sets); diff != "" {
+	if diff := cmp.Diff([]bool{false, false, true, true}, targets.Sets); diff != "" {
 		t.Error(diff)
 	}
-	if _, sets, err := Targets([]Label{{Class: 0, Weight: 1}, {Soft: []float32{1}, Weight: 1}}, 1); sets != nil || err != nil {
-		t.Errorf("without sets: %v, %v", sets, err)
+	if targets, err := Targets([]Label{{Class: 0, Weight: 1}, {Soft: []float32{1}, Weight: 1}}, 1); targets.Sets != nil || err != nil {
+		t.Errorf("without sets: %v, %v", targets.Sets, err)
 	}
 	for says, label := range map[string]Label{
 		"picture 0 is of class 2":  {Class: 2},
 		"picture 0 is of class -1": {Set: []int{0, -1}},
 		"has 1 classes":            {Soft: []float32{1}},
 	} {
-		if _, _, err := Targets([]Label{label}, 2); err == nil || !strings.Contains(err.Error(), says) {
+		if _, err := Targets([]Label{label}, 2); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%v does not say %q", err, says)
 		}
 	}

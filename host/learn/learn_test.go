@@ -19,6 +19,7 @@ import (
 	"github.com/upl-host/upl-host/graphs"
 	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/host/learn"
+	"github.com/upl-host/upl-host/host/learn/numeric"
 )
 
 // scaled is a text tower simple enough to differentiate by hand: the features
@@ -104,7 +105,7 @@ func newJob(folder string, pictures int) learn.Job {
 		row := truth.Logits.Row(i)
 		labels[i] = learn.Label{Class: slices.Index(row, slices.Max(row)), Weight: 1}
 	}
-	if data.Targets, data.Sets, err = learn.Targets(labels, classes); err != nil {
+	if data.Targets, err = learn.Targets(labels, classes); err != nil {
 		panic(err) // the labels above are right
 	}
 	settings := learn.DefaultSettings()
@@ -346,7 +347,7 @@ func TestDiverged(t *testing.T) {
 func TestRefuses(t *testing.T) {
 	for name, spoil := range map[string]func(*learn.Job){
 		"no pictures": func(j *learn.Job) {
-			j.Data = learn.Data{Features: array.NewMatrix(0, 4), Targets: array.NewMatrix(0, 3)}
+			j.Data = learn.Data{Features: array.NewMatrix(0, 4), Targets: numeric.NewTargets(0, 3, false)}
 		},
 		"NaN in features":      func(j *learn.Job) { j.Data.Features.Data[5] = float32(math.NaN()) },
 		"a target below 0":     func(j *learn.Job) { j.Data.Targets.Data[5] = -1 },
@@ -389,7 +390,7 @@ func spoiled(spoil func(*graphs.Gradient)) learn.Gradienter {
 
 func TestOneClassAndFewPictures(t *testing.T) {
 	job := newJob(t.TempDir(), 2)
-	targets, _, err := learn.Targets([]learn.Label{{Weight: 0.5}, {Weight: 1}}, 1)
+	targets, err := learn.Targets([]learn.Label{{Weight: 0.5}, {Weight: 1}}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

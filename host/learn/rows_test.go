@@ -8,6 +8,7 @@ import (
 
 	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/host/learn"
+	"github.com/upl-host/upl-host/host/learn/numeric"
 )
 
 // TestRows gives each seed pictures of its own: each learns what it would from these
@@ -20,7 +21,7 @@ func TestRows(t *testing.T) {
 	for i, c := range contexts {
 		alone := newJob(t.TempDir(), 20)
 		all := alone.Data
-		alone.Data = learn.Data{Features: array.NewMatrix(9, 4), Targets: array.NewMatrix(9, 3)}
+		alone.Data = learn.Data{Features: array.NewMatrix(9, 4), Targets: numeric.NewTargets(9, 3, false)}
 		for k, row := range job.Rows[c.Seed] {
 			copy(alone.Data.Features.Row(k), all.Features.Row(row))
 			copy(alone.Data.Targets.Row(k), all.Targets.Row(row))

@@ -34,7 +34,10 @@ type Job struct {
 	Order Order
 	// Software is this program's version, for the files' metadata.
 	Software string
-	Events   Events
+	// Kept is a folder of what was learned from the same inputs, for other runs to take;
+	// empty: none. It is to be of one program, on one kind of device.
+	Kept   string
+	Events Events
 
 	digest [sha256.Size]byte
 }
@@ -55,6 +58,11 @@ func seedName(seed uint64) string { return "seed-" + strconv.FormatUint(seed, 10
 // statePath is where the state of a group is kept, named for its first seed.
 func (j *Job) statePath(group []uint64) string {
 	return filepath.Join(j.Folder, "contexts", "."+seedName(group[0])+".state.safetensors")
+}
+
+// keptPath is where other runs find what a group has learned in the end.
+func (j *Job) keptPath(group []uint64) string {
+	return filepath.Join(j.Kept, j.groupInputs(group)+".safetensors")
 }
 
 // pictures is how many each seed learns from.
@@ -123,8 +131,8 @@ func NewPlan(settings Settings, pictures int) Plan {
 
 // Run learns the contexts of all seeds and returns them in the order of
 // Settings.Seeds. A group of seeds (Settings.Together) whose files are there, of
-// the same inputs, is not learned again; one that was interrupted goes on at its
-// last saved epoch. When ctx ends, or after an error, what is done is saved.
+// the same inputs, is not learned again, nor is one that another run has Kept; one that
+// was interrupted goes on at its last saved epoch. When ctx ends, or after an error, what is done is saved.
 //
 // Errors: ErrNothingToLearn, DivergedError, those of the Gradienter and of files.
 func Run(ctx context.Context, job Job) ([]Context, error) {
@@ -135,7 +143,11 @@ func Run(ctx context.Context, job Job) ([]Context, error) {
 	if err := j.digestInputs(); err != nil {
 		return nil, err
 	}
-	if err := makeFolders(ContextPath(j.Folder, 0), CurvePath(j.Folder, 0)); err != nil {
+	folders := []string{ContextPath(j.Folder, 0), CurvePath(j.Folder, 0)}
+	if j.Kept != "" {
+		folders = append(folders, j.keptPath(j.Settings.groups()[0]))
+	}
+	if err := makeFolders(folders...); err != nil {
 		return nil, err
 	}
 	r := &run{Job: j, contexts: make(map[uint64]Context), plan: NewPlan(j.Settings, j.pictures())}
@@ -237,8 +249,14 @@ func (r *run) learnGroup(ctx context.Context, group []uint64) error {
 		return err
 	}
 	t := newTrainer(r.Job, group, from, r.stepped)
+	known := t.done() == r.Settings.Epochs
 	if err := r.epochs(ctx, t); err != nil {
 		return err
+	}
+	if r.Kept != "" && !known {
+		if err := r.save(r.keptPath(group), group, t.states); err != nil {
+			return err
+		}
 	}
 	for i, seed := range group {
 		if err := writeCurve(CurvePath(r.Folder, seed), t.states[i].curve); err != nil {
@@ -270,7 +288,7 @@ func (r *run) epochs(ctx context.Context, t *trainer) (err error) {
 	last, saved, savedAt := t.clone(), t.done(), time.Now()
 	defer func() {
 		if err != nil && len(last[0].curve) > saved {
-			err = errors.Join(err, r.save(t.seeds, last))
+			err = errors.Join(err, r.save(r.statePath(t.seeds), t.seeds, last))
 		}
 		err = errors.Join(err, closeBoards(boards))
 	}()
@@ -289,7 +307,7 @@ func (r *run) epochs(ctx context.Context, t *trainer) (err error) {
 			}
 		}
 		if t.done() < r.Settings.Epochs && time.Since(savedAt) >= r.Settings.CheckpointEvery {
-			if err := r.save(t.seeds, last); err != nil {
+			if err := r.save(r.statePath(t.seeds), t.seeds, last); err != nil {
 				return err
 			}
 			saved, savedAt = t.done(), time.Now()

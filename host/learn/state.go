@@ -17,12 +17,13 @@ import (
 
 const (
 	stateFormat    = "upl-host learning state"
+	checksumKey    = "sha256"
 	velocityTensor = "velocity"
 )
 
-// save writes what an interrupted training of a group goes on from: in one file,
-// so that its seeds are never at different steps.
-func (j *Job) save(group []uint64, states []state) error {
+// save writes the states of a group, in one file, so that its seeds are never at
+// different steps: what an interrupted training goes on from, or has ended with.
+func (j *Job) save(path string, group []uint64, states []state) error {
 	curves := make([][]Epoch, len(states))
 	shape := append([]int{len(states)}, j.Prompt.shape()...)
 	var vectors, velocities []float32
@@ -34,12 +35,12 @@ func (j *Job) save(group []uint64, states []state) error {
 	if err != nil {
 		return fmt.Errorf("saving the state of %s: %w", seedsText(group), err)
 	}
-	err = safetensors.Write(j.statePath(group), []safetensors.Tensor{
+	err = safetensors.Write(path, []safetensors.Tensor{
 		safetensors.Float32(contextTensor, shape, vectors),
 		safetensors.Float32(velocityTensor, shape, velocities),
 	}, map[string]string{
 		formatKey: stateFormat, versionKey: formatVersion,
-		"inputs": j.groupInputs(group), "curves": text,
+		"inputs": j.groupInputs(group), "curves": text, checksumKey: checksum(text, vectors, velocities),
 	})
 	if err != nil {
 		return fmt.Errorf("saving the state of %s: %w", seedsText(group), err)
@@ -47,22 +48,47 @@ func (j *Job) save(group []uint64, states []state) error {
 	return nil
 }
 
-// resume gives the states, by seed, in which a training of the same inputs was
-// interrupted, or those at the beginning. A file that is damaged, or of other
-// inputs, is as good as none.
-func (j *Job) resume(group []uint64) (states []state, err error) {
-	file, err := safetensors.Open(j.statePath(group))
+func checksum(curves string, numbers ...[]float32) string {
+	sum := sha256.New()
+	sum.Write([]byte(curves))
+	for _, n := range numbers {
+		sum.Write(array.Bytes(n))
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// resume gives the states, by seed, that another run's training of the same inputs has
+// ended with, or in which this one was interrupted, or those at the beginning. A file
+// that is damaged, or of other inputs, is as good as none.
+func (j *Job) resume(group []uint64) ([]state, error) {
+	paths := []string{j.statePath(group)}
+	if j.Kept != "" {
+		paths = []string{j.keptPath(group), j.statePath(group)}
+	}
+	for _, path := range paths {
+		states, err := j.readState(path, group)
+		if states != nil || err != nil {
+			return states, err
+		}
+	}
+	return j.begin(group), nil
+}
+
+// readState reads a file of save; nil where it is as good as none.
+func (j *Job) readState(path string, group []uint64) (states []state, err error) {
+	file, err := safetensors.Open(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, safetensors.ErrFormat):
-		return j.begin(group), nil
+		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("going on with %s: %w", seedsText(group), err)
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
-	if states, err := j.decodeState(group, file); err == nil {
-		return states, nil
+	states, err = j.decodeState(group, file)
+	if err != nil {
+		return nil, nil
 	}
-	return j.begin(group), nil
+	return states, nil
 }
 
 func (j *Job) decodeState(group []uint64, file *safetensors.File) ([]state, error) {
@@ -70,7 +96,7 @@ func (j *Job) decodeState(group []uint64, file *safetensors.File) ([]state, erro
 	if err := m.format(stateFormat, formatVersion); err != nil {
 		return nil, err
 	}
-	inputs := m.text("inputs")
+	inputs, sum, text := m.text("inputs"), m.text(checksumKey), m.values["curves"]
 	curves := readJSON[[][]Epoch](m, "curves")
 	if err := m.err(); err != nil {
 		return nil, err
@@ -86,6 +112,9 @@ func (j *Job) decodeState(group []uint64, file *safetensors.File) ([]state, erro
 	velocities, err := readMatrix(file, velocityTensor, shape)
 	if err != nil {
 		return nil, err
+	}
+	if checksum(text, vectors.Data, velocities.Data) != sum {
+		return nil, errors.New("its numbers are not those that were written")
 	}
 	states, rows := make([]state, len(group)), j.Prompt.Rows()
 	for i, curve := range curves {
@@ -145,8 +174,8 @@ func (j *Job) digestInputs() error {
 	for _, view := range j.Data.Views {
 		writeMatrix(sum, view)
 	}
-	writeMatrix(sum, j.Data.Targets)
-	for i, set := range j.Data.Sets {
+	writeMatrix(sum, j.Data.Targets.Matrix)
+	for i, set := range j.Data.Targets.Sets {
 		if set {
 			writeNumbers(sum, uint64(i))
 		}

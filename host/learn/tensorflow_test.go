@@ -19,6 +19,7 @@ import (
 	"github.com/upl-host/upl-host/graphs/safetensors"
 	"github.com/upl-host/upl-host/graphs/tokenizer"
 	"github.com/upl-host/upl-host/host/learn"
+	"github.com/upl-host/upl-host/host/learn/numeric"
 )
 
 const (
@@ -105,7 +106,7 @@ func (r reference) data(classes int) learn.Data {
 	for i, class := range labels {
 		hard[i] = learn.Label{Class: class, Weight: 1}
 	}
-	targets, _, err := learn.Targets(hard, classes)
+	targets, err := learn.Targets(hard, classes)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -148,7 +149,7 @@ func TestPyTorch(t *testing.T) {
 			classNames := goldenClassNames(t)
 			data := want.data(len(classNames))
 			batch := learn.Data{Features: data.Features.Slice(0, 32), Targets: data.Targets.Slice(0, 32)}
-			soft := learn.Data{Features: batch.Features, Targets: want.matrix("soft_targets").Clone()}
+			soft := learn.Data{Features: batch.Features, Targets: numeric.Targets{Matrix: want.matrix("soft_targets").Clone()}}
 			for i, weight := range want.matrix("weights").Data {
 				for c := range soft.Targets.Cols {
 					soft.Targets.Row(i)[c] *= weight
@@ -174,7 +175,7 @@ func TestPyTorch(t *testing.T) {
 				if c.shape.ClassSpecific {
 					vectors = want.matrix("class_contexts")
 				}
-				got, err := gradient(t.Context(), prompts, vectors, c.data.Features, c.data.Targets)
+				got, err := gradient(t.Context(), prompts, vectors, c.data.Features, c.data.Targets.Matrix)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -93,7 +93,7 @@ func newTrainer(job *Job, seeds []uint64, from []state, onStep func(seed uint64,
 			Features: array.NewMatrix(size, job.Data.Features.Cols),
 			Targets:  array.NewMatrix(size, job.Data.Targets.Cols),
 		}
-		if job.Data.Sets != nil {
+		if job.Data.Targets.Sets != nil {
 			t.batches[i].Sets = make([]bool, size)
 		}
 	}
@@ -138,10 +138,7 @@ func (t *trainer) epoch(ctx context.Context) error {
 		for i, b := range t.batches {
 			picks := parts[i].order[step*b.Features.Rows : (step+1)*b.Features.Rows]
 			gather(b.Features, parts[i].seen, picks)
-			gather(b.Targets, data.Targets.Row, picks)
-			for k := range b.Sets {
-				b.Sets[k] = data.Sets[picks[k]]
-			}
+			targetsOf(b).Gather(data.Targets, picks)
 		}
 		gradients, err := t.job.Gradienter.Gradients(ctx, t.batches)
 		if err != nil {
@@ -175,7 +172,7 @@ func (t *trainer) move(i, step int, part *epochOf, g graphs.Gradient) error {
 	if what := diverged(s.vectors, g); what != "" {
 		return &DivergedError{Seed: seed, Epoch: point.Epoch, Step: step, Rate: point.Rate, What: what}
 	}
-	right, counted := numeric.Agreement(g.Logits, b.Targets, b.Sets)
+	right, counted := numeric.Agreement(g.Logits, targetsOf(b))
 	part.right, part.counted = part.right+right, part.counted+counted
 	t.onStep(seed, point.Epoch, step, g.Loss)
 	return nil

@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 
 	"github.com/upl-host/upl-host/host/config"
@@ -17,7 +18,13 @@ type Result struct {
 	Name   string `json:"name"`
 	Folder string `json:"folder"`
 	Cells  []Cell `json:"cells"`
+	// Elsewhere counts the runs that other processes are at: the one of them that has
+	// the tables goes on until all are done.
+	Elsewhere int `json:"elsewhere,omitempty"`
 }
+
+// zeroShot is the known method that learns nothing.
+const zeroShot = "zero-shot"
 
 // Status of a run in a matrix.
 type Status string
@@ -73,6 +80,8 @@ var cellColumns = []column{
 	{"dataset", func(c *Cell) string { return c.Dataset }},
 	{"model", func(c *Cell) string { return c.Model }},
 	{"method", func(c *Cell) string { return c.Method }},
+	{"known_method", func(c *Cell) string { return c.Known }},
+	{"labels", func(c *Cell) string { return learned(c, func(l *evaluate.Learned) string { return l.Labels }) }},
 	{"strategy", func(c *Cell) string { return c.Strategy }},
 	{"k", func(c *Cell) string { return countText(c.K) }},
 	{"seed", func(c *Cell) string { return c.Seed }},
@@ -85,6 +94,8 @@ var cellColumns = []column{
 	{"brier", func(c *Cell) string { return number(c.Measures().Brier) }},
 	{"nll", func(c *Cell) string { return number(c.Measures().NLL) }},
 	{"mean_confidence", func(c *Cell) string { return number(c.Measures().MeanConfidence) }},
+	{"mean_prediction_entropy", func(c *Cell) string { return number(c.Measures().MeanPredictionEntropy) }},
+	{"coverage", func(c *Cell) string { return number(c.Measures().Coverage) }},
 	{"zero_shot_top1", func(c *Cell) string { return number(c.Metrics.ZeroShot.Top1) }},
 	{"seeds", func(c *Cell) string {
 		return learned(c, func(l *evaluate.Learned) string { return strconv.Itoa(len(l.Seeds)) })
@@ -101,8 +112,17 @@ var cellColumns = []column{
 	{"pseudo_label_accuracy", func(c *Cell) string {
 		return pseudo(c, func(p *evaluate.PseudoLabelMeasures) string { return number(p.Accuracy) })
 	}},
+	{"pseudo_label_recall", func(c *Cell) string {
+		return pseudo(c, func(p *evaluate.PseudoLabelMeasures) string { return number(p.Recall) })
+	}},
 	{"empty_classes", func(c *Cell) string {
 		return pseudo(c, func(p *evaluate.PseudoLabelMeasures) string { return strconv.Itoa(len(p.EmptyClasses)) })
+	}},
+	{"disagreement", func(c *Cell) string {
+		if c.Metrics.Unlabeled == nil {
+			return ""
+		}
+		return number(c.Metrics.Unlabeled.Disagreement)
 	}},
 	{"run", func(c *Cell) string { return c.Folder }},
 	{"error", func(c *Cell) string { return c.Error }},
@@ -153,10 +173,26 @@ func (r *Result) write(f *folder.Folder) error {
 		rows = append(rows, row)
 	}
 	t := r.Table()
-	return errors.Join(
+	if err := errors.Join(
 		writeCSV(f, cellsName, rows), writeCSV(f, tableName+".csv", t.csv()),
-		f.Write(tableName+".md", t.markdown()), f.Write(tableName+".tex", t.latex()), f.Write(tableName+".html", t.html()),
-	)
+		write(f, tableName+".md", t.markdown()), write(f, tableName+".tex", t.latex()),
+	); err != nil {
+		return err
+	}
+	page, err := r.page(f, t)
+	if err != nil {
+		return err
+	}
+	return write(f, tableName+".html", page)
+}
+
+// write writes a file, unless it is there with the same bytes: who may only read the
+// folder can look at a matrix that is done.
+func write(f *folder.Folder, name string, data []byte) error {
+	if there, err := os.ReadFile(f.Join(name)); err == nil && bytes.Equal(there, data) {
+		return nil
+	}
+	return f.Write(name, data)
 }
 
 func writeCSV(f *folder.Folder, name string, rows [][]string) error {
@@ -164,5 +200,5 @@ func writeCSV(f *folder.Folder, name string, rows [][]string) error {
 	if err := csv.NewWriter(&b).WriteAll(rows); err != nil {
 		return fmt.Errorf("writing %s: %w", name, err)
 	}
-	return f.Write(name, b.Bytes())
+	return write(f, name, b.Bytes())
 }

@@ -2,9 +2,7 @@ package matrix
 
 import (
 	"bytes"
-	_ "embed"
 	"fmt"
-	"html/template"
 	"io"
 	"math"
 	"strings"
@@ -13,13 +11,18 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
+// interval is that of the mean in words; nothing with fewer than two runs.
+func (r Row) interval() string {
+	if math.IsNaN(r.Top1.Low) {
+		return ""
+	}
+	return points(r.Top1.Low) + " to " + points(r.Top1.High)
+}
+
 // details are the figures of one row in words: its interval and what it was made of.
 func (r Row) details() []string {
-	interval, gain, labels := "", "", ""
-	if !math.IsNaN(r.Top1.Low) {
-		interval = points(r.Top1.Low) + " to " + points(r.Top1.High)
-	}
-	if r.Known != "zero-shot" && !math.IsNaN(r.Top1.Mean-r.ZeroShot) {
+	gain, labels := "", ""
+	if r.Known != zeroShot && !math.IsNaN(r.Top1.Mean-r.ZeroShot) {
 		gain = fmt.Sprintf("%+.1f", 100*(r.Top1.Mean-r.ZeroShot))
 	}
 	if !math.IsNaN(r.PseudoLabels) {
@@ -34,7 +37,7 @@ func (r Row) details() []string {
 	}
 	return []string{
 		r.Dataset, r.Model, r.Method, r.Strategy, countText(r.K), runs,
-		entry{row: &r, mean: r.Top1.Mean}.text(" ± ", "–"), interval, gain, labels,
+		entry{row: &r, mean: r.Top1.Mean}.text(" ± ", "–"), r.interval(), gain, labels,
 	}
 }
 
@@ -126,53 +129,6 @@ func join(name, title string) string {
 		return name
 	}
 	return name + ", " + title
-}
-
-//go:embed table.html.tmpl
-var page string
-
-var pageTemplate = template.Must(template.New("table").Parse(page))
-
-// html is the table as a page that works offline.
-func (t *Table) html() []byte {
-	type cell struct {
-		Text string
-		Best bool
-	}
-	type htmlLine struct {
-		Labels []string
-		Cells  []cell
-	}
-	type htmlBlock struct {
-		Title          string
-		Heads, Columns []string
-		Lines          []htmlLine
-	}
-	view := struct {
-		Name, Caption string
-		Blocks        []htmlBlock
-		Heads         []string
-		Rows          [][]string
-	}{Name: t.Name, Caption: t.caption(), Heads: detailHeads}
-	for _, b := range t.blocks() {
-		h := htmlBlock{Title: b.title, Heads: b.heads, Columns: b.columns}
-		for _, l := range b.lines {
-			hl := htmlLine{Labels: l.labels}
-			for _, e := range l.cells {
-				hl.Cells = append(hl.Cells, cell{e.text(" ± ", "–"), e.best})
-			}
-			h.Lines = append(h.Lines, hl)
-		}
-		view.Blocks = append(view.Blocks, h)
-	}
-	for _, r := range t.Rows {
-		view.Rows = append(view.Rows, r.details())
-	}
-	var b bytes.Buffer
-	if err := pageTemplate.Execute(&b, view); err != nil {
-		panic(fmt.Errorf("matrix: rendering a table: %w", err)) // the template is ours, and a buffer takes everything
-	}
-	return b.Bytes()
 }
 
 // Print writes the table for a terminal.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -52,6 +53,11 @@ func (e *CheckError) Unwrap() []error { return e.errs }
 // are checked. A run that fails is noted in the table, and the others go on; the
 // error is then a *FailedError, and the result is there.
 //
+// Several processes, on one machine or many that share the folder, may run the same
+// matrix at once: each does runs that no other is at. The first has the tables and
+// waits for the others' runs; one that finds nothing left to begin ends, with
+// Result.Elsewhere. One that is killed leaves its part to the others.
+//
 // Errors: *CheckError, *FailedError, those of host.Run, ctx.Err().
 func Run(ctx context.Context, m *config.Matrix, o Options) (_ *Result, err error) {
 	o.Shared, o.Display = host.NewShared(), newDisplay(o.Display)
@@ -59,16 +65,71 @@ func Run(ctx context.Context, m *config.Matrix, o Options) (_ *Result, err error
 	if err := check(ctx, m, o); err != nil {
 		return nil, err
 	}
-	f, err := folder.Open(m.Out)
-	if err != nil {
+	led, result, err := lead(ctx, m, o)
+	if led || err != nil {
+		return result, err
+	}
+	if err := expectMatrix(ctx, m.Out); err != nil {
 		return nil, err
+	}
+	o.Display.Say("another process is at work in %s: doing the runs that it is not at", m.Out)
+	helper := newRunner(m, o)
+	failed := new(FailedError)
+	helped := helper.all(ctx)
+	if helped != nil && (o.FailFast || !errors.As(helped, &failed)) {
+		return helper.result, helped
+	}
+	// Who had the tables may have ended before its time.
+	led, result, err = lead(ctx, m, o)
+	if led || err != nil {
+		return result, err
+	}
+	return helper.result, helped
+}
+
+// lead does what is left of a matrix and has its tables, unless another process has.
+func lead(ctx context.Context, m *config.Matrix, o Options) (led bool, _ *Result, err error) {
+	f, err := folder.Open(m.Out)
+	var locked *folder.LockedError
+	if errors.As(err, &locked) {
+		return false, nil, nil
+	}
+	if err != nil {
+		return false, nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	if err := claim(f); err != nil {
-		return nil, err
+		return true, nil, err
 	}
-	r := runner{matrix: m, options: o, folder: f, result: newResult(m)}
-	return r.result, r.all(ctx)
+	r := newRunner(m, o)
+	r.folder = f
+	if err := r.write(); err != nil { // from here on the folder is a matrix's
+		return true, nil, err
+	}
+	return true, r.result, r.all(ctx)
+}
+
+// expectMatrix refuses a folder where another process works on something else. One
+// that has just begun is given time to say what it is.
+func expectMatrix(ctx context.Context, path string) error {
+	for range 50 {
+		if there, err := folder.At(path).Exists(cellsName); err != nil || there {
+			return err
+		}
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return &folder.LockedError{Path: path}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
 }
 
 // claim refuses a folder that is something else's.
@@ -100,6 +161,10 @@ func Finished(ctx context.Context, m *config.Matrix, o Options) (_ *Result, err 
 		result.Cells[i].done(summary.Metrics)
 	}
 	f, err := folder.Open(m.Out)
+	var locked *folder.LockedError
+	if errors.As(err, &locked) { // by who writes the same tables
+		return result, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -108,10 +173,10 @@ func Finished(ctx context.Context, m *config.Matrix, o Options) (_ *Result, err 
 
 // check prepares every run. Of faults that several have, the first's is shown.
 func check(ctx context.Context, m *config.Matrix, o Options) error {
+	var texts []string
+	runs := make(map[string][]int) // by fault: those that have it
 	e := &CheckError{}
-	first := make(map[string]int)
-	runs := make(map[int]int) // by message: how many more
-	for _, r := range m.Runs {
+	for i, r := range m.Runs {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -121,17 +186,15 @@ func check(ctx context.Context, m *config.Matrix, o Options) error {
 		}
 		// The folder's name is not what is wrong.
 		text := strings.ReplaceAll(err.Error(), r.Config.Run.Out, "its folder")
-		if at, ok := first[text]; ok {
-			runs[at]++
-			continue
+		if runs[text] == nil {
+			texts = append(texts, text)
+			e.messages = append(e.messages, err.Error())
+			e.errs = append(e.errs, err)
 		}
-		first[text] = len(e.messages)
-		e.messages = append(e.messages, r.Name+": "+err.Error())
-		e.errs = append(e.errs, err)
+		runs[text] = append(runs[text], i)
 	}
-	for at, n := range runs {
-		name, text, _ := strings.Cut(e.messages[at], ": ")
-		e.messages[at] = fmt.Sprintf("%s and %d more: %s", name, n, text)
+	for k, text := range texts {
+		e.messages[k] = whose(m.Runs, runs[text]) + ": " + e.messages[k]
 	}
 	if len(e.errs) == 0 {
 		return nil
@@ -139,130 +202,27 @@ func check(ctx context.Context, m *config.Matrix, o Options) error {
 	return e
 }
 
-// runner is a matrix at work.
-type runner struct {
-	matrix  *config.Matrix
-	options Options
-	folder  *folder.Folder
-	result  *Result
-	failed  []error
-	clock   clock
-}
-
-func (r *runner) all(ctx context.Context) error {
-	if err := r.result.write(r.folder); err != nil { // from here on the folder is a matrix's
-		return err
+// whose names the runs that have a fault, and before them the cells that these runs
+// alone have: the fault is in one of them.
+func whose(runs []config.MatrixRun, faulty []int) string {
+	name := runs[faulty[0]].Name
+	if more := len(faulty) - 1; more > 0 {
+		name += fmt.Sprintf(" and %d more", more)
 	}
-	runs := r.matrix.Runs
-	for i := range runs {
-		if err := r.one(ctx, i); err != nil {
-			return err
+	if len(faulty) == len(runs) {
+		return name
+	}
+	var cells []string
+	for _, cell := range runs[faulty[0]].Cells {
+		shared := true
+		for i := range runs {
+			shared = shared && slices.Contains(runs[i].Cells, cell) == slices.Contains(faulty, i)
 		}
-		if err := r.result.write(r.folder); err != nil {
-			return err
-		}
-		var next []*config.Config
-		if i+1 < len(runs) {
-			next = append(next, runs[i+1].Config)
-		}
-		if err := r.options.Shared.Keep(next...); err != nil {
-			return err
+		if shared {
+			cells = append(cells, cell)
 		}
 	}
-	if len(r.failed) > 0 {
-		return &FailedError{Of: len(runs), Failed: r.failed}
-	}
-	return nil
-}
-
-// one does a run, or finds it done. An error ends the matrix.
-func (r *runner) one(ctx context.Context, i int) error {
-	run := r.matrix.Runs[i]
-	summary, err := host.Finished(ctx, run.Config, r.options.Options)
-	if err != nil {
-		return err
-	}
-	if summary == nil {
-		say := r.options.Display.Say
-		say("run %d of %d: %s begins%s", i+1, len(r.matrix.Runs), run.Name, r.clock.left(r.matrix.Runs[i:]))
-		began := time.Now()
-		if summary, err = host.Run(ctx, run.Config, r.options.Options); err == nil {
-			took := time.Since(began)
-			r.clock.took(run, took)
-			say("run %d of %d: %s: %s in %s", i+1, len(r.matrix.Runs), run.Name, headline(summary), took.Round(10*time.Millisecond))
-		}
-	}
-	if err == nil {
-		r.result.Cells[i].done(summary.Metrics)
-		return nil
-	}
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	err = fmt.Errorf("%s: %w", run.Name, err)
-	r.options.Display.Say("failed: %v", err)
-	r.result.Cells[i].failed(err)
-	r.failed = append(r.failed, err)
-	if r.options.FailFast {
-		return errors.Join(&FailedError{Of: len(r.matrix.Runs), Failed: r.failed}, r.result.write(r.folder))
-	}
-	return nil
-}
-
-// headline is what a run ends with, in a word.
-func headline(s *host.Summary) string {
-	c := Cell{Metrics: s.Metrics}
-	if v := c.Measures().Top1; v != nil {
-		return points(*v) + " %"
-	}
-	return "no labels"
-}
-
-// clock guesses how long runs will take by how long those before them took.
-type clock struct {
-	all map[string]mean // by what is alike between runs
-}
-
-type mean struct {
-	sum time.Duration
-	n   int
-}
-
-func (m mean) of() time.Duration { return m.sum / time.Duration(max(1, m.n)) }
-
-// kinds are what is alike between runs, the most telling first.
-func kinds(r config.MatrixRun) []string {
-	return []string{
-		strings.Join([]string{r.Dataset, r.Model, r.Method, r.Strategy, fmt.Sprint(r.K)}, "\n"),
-		strings.Join([]string{r.Dataset, r.Model, r.Method}, "\n"), r.Method, "",
-	}
-}
-
-func (c *clock) took(r config.MatrixRun, d time.Duration) {
-	if c.all == nil {
-		c.all = make(map[string]mean)
-	}
-	for _, kind := range kinds(r) {
-		m := c.all[kind]
-		c.all[kind] = mean{m.sum + d, m.n + 1}
-	}
-}
-
-// left says how long runs will take; nothing where nobody knows.
-func (c *clock) left(runs []config.MatrixRun) string {
-	if len(c.all) == 0 {
-		return ""
-	}
-	var sum time.Duration
-	for _, r := range runs {
-		for _, kind := range kinds(r) {
-			if m := c.all[kind]; m.n > 0 {
-				sum += m.of()
-				break
-			}
-		}
-	}
-	return fmt.Sprintf(" (about %s left)", max(sum, time.Second).Round(time.Second))
+	return strings.Join(append(cells, name), ": ")
 }
 
 // runFolder is where a run of a matrix lies, as its table names it.

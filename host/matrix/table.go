@@ -53,12 +53,15 @@ type Row struct {
 	config.Coordinates // without the seed
 	// Failed and Waiting runs are not in the figures.
 	Done, Failed, Waiting int
-	// Labels says whether the test pictures have any.
-	Labels bool
+	// Labels says whether the test pictures have any; Supervised, whether the method
+	// learnt from true labels.
+	Labels, Supervised bool
 	// Top1 is the accuracy; OnePrompt that of each run's prompts alone, where it has several.
 	Top1, OnePrompt Statistic
 	// ZeroShot and PseudoLabels are means over the runs, NaN where there are none.
 	ZeroShot, PseudoLabels float64
+
+	cells []*Cell
 }
 
 // Table sets the runs of a matrix side by side.
@@ -87,7 +90,7 @@ func (r *Result) Table() *Table {
 }
 
 func newRow(at config.Coordinates, cells []*Cell) Row {
-	row := Row{Coordinates: at}
+	row := Row{Coordinates: at, cells: cells}
 	var top1, one, zeroShot, pseudoLabels []float64
 	take := func(into *[]float64, v *float64) {
 		if v != nil {
@@ -105,6 +108,7 @@ func newRow(at config.Coordinates, cells []*Cell) Row {
 		}
 		row.Done++
 		row.Labels = row.Labels || c.Metrics.Labels
+		row.Supervised = row.Supervised || c.Metrics.Learned.Supervised()
 		take(&top1, c.Measures().Top1)
 		take(&zeroShot, c.Metrics.ZeroShot.Top1)
 		if l := c.Metrics.Learned; l != nil && len(l.Seeds) > 1 {
@@ -155,12 +159,14 @@ type block struct {
 	title   string
 	heads   []string // of the columns of methods
 	columns []string
+	means   bool // the last column is the mean of the others
 	lines   []line
 }
 
 type line struct {
-	labels []string
-	cells  []entry
+	labels               []string
+	supervised, zeroShot bool
+	cells                []entry
 }
 
 // entry is a figure in a block.
@@ -200,7 +206,7 @@ func (t *Table) distinct(of func(Row) string) (values []string) {
 }
 
 func (t *Table) block(title string, columns []string, means bool, in func(Row) bool, columnOf func(Row) string) block {
-	b := block{title: title, heads: []string{"method"}, columns: columns}
+	b := block{title: title, heads: []string{"method"}, columns: columns, means: means}
 	// A column that says the same of every method says nothing.
 	strategy := len(t.distinct(func(r Row) string { return r.Strategy })) > 1
 	k := len(t.distinct(func(r Row) string { return countText(r.K) })) > 1
@@ -228,12 +234,14 @@ func (t *Table) block(title string, columns []string, means bool, in func(Row) b
 		if !there {
 			at = len(b.lines)
 			places[key] = at
-			b.lines = append(b.lines, line{labels, make([]entry, len(columns))})
+			b.lines = append(b.lines, line{labels: labels, cells: make([]entry, len(columns))})
 			for c := range columns {
 				b.lines[at].cells[c].mean = math.NaN()
 			}
 		}
-		b.lines[at].cells[slices.Index(columns, columnOf(*r))] = entry{row: r, mean: r.Top1.Mean}
+		l := &b.lines[at]
+		l.supervised, l.zeroShot = l.supervised || r.Supervised, r.Known == zeroShot
+		l.cells[slices.Index(columns, columnOf(*r))] = entry{row: r, mean: r.Top1.Mean}
 	}
 	if means {
 		b.columns = append(slices.Clone(columns), "mean")
@@ -303,7 +311,7 @@ func (t *Table) caption() string {
 		text += fmt.Sprintf(", mean ± standard deviation (n - 1) over %d seeds; the 95 %% interval is mean ± t s / √n, t the 0.975 quantile of Student's t with n - 1 degrees of freedom", most)
 	}
 	if failed > 0 {
-		text += fmt.Sprintf("; %s left out, for they failed", counted(failed, "run"))
+		text += fmt.Sprintf("; left out: %s that failed", counted(failed, "run"))
 	}
 	return text + "."
 }

@@ -96,6 +96,7 @@ func walk(folder string, above ...fs.FileInfo) ([]string, error) {
 				return nil, err
 			}
 			files = append(files, below...)
+		case err == nil && !info.Mode().IsRegular(): // reading a pipe would wait for ever
 		case dataset.IsPicture(path): // a broken link too
 			files = append(files, path)
 		}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -53,5 +54,17 @@ func TestFiles(t *testing.T) {
 		if _, err := predict.Files(arguments, strings.NewReader("\n")); !errors.As(err, &usage) {
 			t.Errorf("%q gives %v", arguments, err)
 		}
+	}
+}
+
+// A pipe that is called like a picture is none: reading it would not end.
+func TestFilesWithoutPipes(t *testing.T) {
+	folder := t.TempDir()
+	picture := filepath.Join(folder, "a.png")
+	if err := errors.Join(os.WriteFile(picture, nil, 0o600), syscall.Mkfifo(filepath.Join(folder, "b.png"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if files, err := predict.Files([]string{folder}, nil); err != nil || len(files) != 1 || files[0] != picture {
+		t.Errorf("found %q: %v", files, err)
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/upl-host/upl-host/host/report/figure"
 )
 
-// promptsFigure shows what more prompts are worth: the ensembles of the first n
-// seeds, and each prompt alone.
+// promptsFigure shows what more prompts, or whatever a seed learns, are worth: the
+// ensembles of the first n seeds, and each seed alone.
 func (r *run) promptsFigure() (figure.Figure, string) {
 	switch learned := r.metrics.Learned; {
 	case r.labelled() == 0:
@@ -17,18 +17,18 @@ func (r *run) promptsFigure() (figure.Figure, string) {
 	case learned == nil:
 		return figure.Figure{}, nothingLearned
 	case len(learned.Seeds) < 2:
-		return figure.Figure{}, "there is one prompt"
+		return figure.Figure{}, "there is one " + learned.Noun()
 	case len(learned.Ensembles) == 0 || learned.Ensembles[0].Top1 == nil:
-		return figure.Figure{}, "metrics.json has no ensembles of the first prompts"
+		return figure.Figure{}, "metrics.json has no ensembles of the first seeds"
 	}
-	learned, data := r.metrics.Learned, figure.NewTable("prompts", "ensemble", "last_seed", "last_prompt_alone")
+	learned, data := r.metrics.Learned, figure.NewTable("seeds", "ensemble", "last_seed", "last_seed_alone")
 	for i, e := range learned.Ensembles {
-		data.Add(e.Prompts, e.Top1, learned.Seeds[i].Seed, learned.Seeds[i].Top1)
+		data.Add(e.Size, e.Top1, learned.Seeds[i].Seed, learned.Seeds[i].Top1)
 	}
 	last := learned.Ensembles[len(learned.Ensembles)-1]
 	return figure.Figure{
-		Name: promptsFigure, Title: "Accuracy of the ensemble of the first N prompts",
-		Alt:    fmt.Sprintf("From %s with one prompt to %s with %d.", percent(learned.Ensembles[0].Top1), percent(last.Top1), last.Prompts),
+		Name: promptsFigure, Title: "Accuracy of the ensemble of the first N " + learned.Noun() + "s",
+		Alt:    fmt.Sprintf("From %s with one %s to %s with %d.", percent(learned.Ensembles[0].Top1), learned.Noun(), percent(last.Top1), last.Size),
 		YLabel: "test pictures classified correctly", Width: figure.Half, Height: 240, Data: data,
 		Keys: []figure.Key{
 			{Label: "ensemble of the first N", Color: figure.Learned, Shape: figure.Dot},
@@ -45,17 +45,17 @@ func (r *run) drawPrompts(p *plot.Plot, width float64) {
 	var ensembles, alone figure.Points
 	values := []float64{zero}
 	for i, e := range learned.Ensembles {
-		n := float64(e.Prompts)
+		n := float64(e.Size)
 		seed := learned.Seeds[i]
 		curve.X, curve.Y = append(curve.X, n), append(curve.Y, *e.Top1)
-		ensembles = append(ensembles, figure.Point{X: n, Y: *e.Top1, Radius: 4.5, Color: figure.Learned, Title: fmt.Sprintf("%d prompts: %s", e.Prompts, percent(e.Top1))})
+		ensembles = append(ensembles, figure.Point{X: n, Y: *e.Top1, Radius: 4.5, Color: figure.Learned, Title: fmt.Sprintf("%s: %s", plural(e.Size, learned.Noun(), learned.Noun()+"s"), percent(e.Top1))})
 		alone = append(alone, figure.Point{X: n, Y: *seed.Top1, Radius: 4, Hollow: true, Color: figure.ZeroShot, Title: fmt.Sprintf("seed %d: %s", seed.Seed, percent(seed.Top1))})
 		values = append(values, *e.Top1, *seed.Top1)
 	}
 	n := float64(len(learned.Ensembles))
 	p.X.Min, p.X.Max = 1-0.04*n, n+0.04*n
 	p.X.Tick.Marker = figure.Numbers(1, n, int(width/45), true)
-	p.X.Label.Text = "prompts N"
+	p.X.Label.Text = "number of " + learned.Noun() + "s N"
 	figure.ShareAxis(&p.Y, values)
 	p.Add(figure.Grid{Horizontal: true},
 		figure.Segments{{X1: p.X.Min, X2: p.X.Max, Y1: zero, Y2: zero, Color: figure.Muted, Width: 1.25, Dashed: true, Title: "zero-shot: " + percentOf(zero)}},

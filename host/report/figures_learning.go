@@ -198,15 +198,25 @@ func drawPicks(p *plot.Plot, rows []evaluate.ClassPicks, layout rowLayout, width
 	p.Add(figure.Grid{Vertical: true}, bars, empty)
 }
 
+// taught is what was learned from: pseudo labels, or true ones.
+func (r *run) taught() (one, many string) {
+	if r.metrics.Learned.Supervised() {
+		return "true label", "true labels"
+	}
+	return "pseudo label", "pseudo labels"
+}
+
 func (r *run) lossFigure() (figure.Figure, string) {
+	_, labels := r.taught()
 	return r.curves(figure.Figure{
-		Name: lossFigure, Title: "Training loss of each seed", YLabel: "cross-entropy with the pseudo labels (nats)",
+		Name: lossFigure, Title: "Training loss of each seed", YLabel: "cross-entropy with the " + labels + " (nats)",
 	}, "loss", func(t training) []float64 { return t.Losses }, false)
 }
 
 func (r *run) fitFigure() (figure.Figure, string) {
+	label, _ := r.taught()
 	return r.curves(figure.Figure{
-		Name: fitFigure, Title: "Training pictures predicted as their pseudo label, of each seed", YLabel: "predicted as their pseudo label",
+		Name: fitFigure, Title: "Training pictures predicted as their " + label + ", of each seed", YLabel: "predicted as their " + label,
 	}, "accuracy", func(t training) []float64 { return t.Right }, true)
 }
 

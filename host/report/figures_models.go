@@ -136,9 +136,9 @@ func (r *run) confidentAccuracyFigure() (figure.Figure, string) {
 	}
 	mean := float64(correct) / float64(labelled)
 	return figure.Figure{
-		Name: confidentAccuracyFigure, Title: "Accuracy of these pictures' pseudo labels",
+		Name: confidentAccuracyFigure, Title: "Accuracy of the pictures with a confidence above " + confidentShare + ", by class",
 		Alt:    fmt.Sprintf("Of %d pictures above %s, %s are right.", labelled, confidentShare, percentOf(mean)),
-		YLabel: "of them right", Width: figure.Half, Height: classAxisHeight(len(rows)), Data: data,
+		YLabel: "right, of those above " + confidentShare, Width: figure.Half, Height: classAxisHeight(len(rows)), Data: data,
 		Keys: []figure.Key{{Label: "all classes together", Color: figure.Ink, Shape: figure.Dash}},
 		Draw: func(p *plot.Plot, width float64) {
 			var bars figure.Bars
@@ -183,7 +183,7 @@ func classAxis(p *plot.Plot, rows []evaluate.ModelClass, width float64) {
 	p.X.Min, p.X.Max = -0.6, float64(n)-0.4
 	if n > namedClasses {
 		p.X.Tick.Marker = figure.Numbers(0, float64(n), int(width/70), true)
-		p.X.Label.Text = "classes, sorted by these pictures"
+		p.X.Label.Text = "classes, sorted by their pictures above " + confidentShare
 		return
 	}
 	ticks := make(plot.ConstantTicks, n)
@@ -215,6 +215,15 @@ func (m modelRow) spread() float64 {
 	return high - low
 }
 
+func (m modelRow) last() float64 { return *m.shares[len(m.shares)-1] }
+
+func (m modelRow) mean() (mean float64) {
+	for _, share := range m.shares {
+		mean += *share / float64(len(m.shares))
+	}
+	return mean
+}
+
 func (m modelRow) ends() (low, high float64) {
 	low, high = 1, 0
 	for _, share := range m.shares {
@@ -223,14 +232,21 @@ func (m modelRow) ends() (low, high float64) {
 	return low, high
 }
 
-// modelsFigure is the paper's Fig. 5: which classes each model knows.
 func (r *run) modelsFigure() (figure.Figure, string) {
-	names, rows := r.modelRows()
-	switch {
-	case len(r.models) == 0:
+	if len(r.models) == 0 {
 		return figure.Figure{}, "there is no models.csv"
-	case len(names) < 3:
-		return figure.Figure{}, "the run has one model"
+	}
+	return AccuracyPerModel(r.models)
+}
+
+// AccuracyPerModel is the paper's Fig. 5: which classes each model knows, of several.
+// Where there is none, it returns why.
+func AccuracyPerModel(models []evaluate.ModelClass) (figure.Figure, string) {
+	names, rows := modelRows(models)
+	ensemble := slices.Contains(names, ensembleModel)
+	switch {
+	case len(names) < 2 || ensemble && len(names) < 3:
+		return figure.Figure{}, "there is one model"
 	case len(rows) == 0:
 		return figure.Figure{}, noLabels
 	}
@@ -250,15 +266,20 @@ func (r *run) modelsFigure() (figure.Figure, string) {
 		shown = shown[:maxRows]
 		title += fmt.Sprintf(": the %d classes on which they differ most", maxRows)
 	}
-	sort.SliceStable(shown, func(i, j int) bool { return *shown[i].shares[len(names)-1] > *shown[j].shares[len(names)-1] })
+	sorted := "mean of the models"
+	key := modelRow.mean
+	if ensemble {
+		sorted, key = ensembleModel, modelRow.last
+	}
+	sort.SliceStable(shown, func(i, j int) bool { return key(shown[i]) > key(shown[j]) })
 	f := figure.Figure{
 		Name: modelsFigure, Title: title, Columns: 1, Data: data,
-		Alt:   fmt.Sprintf("Of %d classes, sorted by the ensemble; %s is where the models differ most.", len(rows), widest(rows)),
+		Alt:   fmt.Sprintf("Of %d classes, sorted by the %s; %s is where the models differ most.", len(rows), sorted, widest(rows)),
 		Width: figure.Full, Height: 50 + 20*float64(len(shown)),
 		Draw: func(p *plot.Plot, width float64) { drawModels(p, names, shown, width) },
 	}
 	for i, name := range names {
-		color, shape := modelLook(i, len(names))
+		color, shape := modelLook(i, name)
 		f.Keys = append(f.Keys, figure.Key{Label: figure.Elide(name, 30), Color: color, Shape: shape})
 	}
 	return f, drawn
@@ -273,19 +294,18 @@ func widest(rows []modelRow) string {
 	}).class
 }
 
-// modelLook is a model's colour and shape; the ensemble, the last, is a ring
-// around them.
-func modelLook(i, n int) (figure.Color, figure.Shape) {
-	if i == n-1 {
+// modelLook is a model's colour and shape; the ensemble is a ring around them.
+func modelLook(i int, name string) (figure.Color, figure.Shape) {
+	if name == ensembleModel {
 		return figure.Ink, figure.Ring
 	}
 	return figure.Series(i)
 }
 
-// modelRows are the classes with labelled pictures, in the order of the classes.
-func (r *run) modelRows() (models []string, rows []modelRow) {
+// modelRows are the classes with labelled pictures by every model, in the order of the classes.
+func modelRows(of []evaluate.ModelClass) (models []string, rows []modelRow) {
 	places := map[string]int{}
-	for _, m := range r.models {
+	for _, m := range of {
 		if !slices.Contains(models, m.Model) {
 			models = append(models, m.Model)
 		}
@@ -300,27 +320,32 @@ func (r *run) modelRows() (models []string, rows []modelRow) {
 		share := float64(*m.Correct) / float64(*m.Pictures)
 		rows[i].shares = append(rows[i].shares, &share)
 	}
-	return models, rows
+	// Runs of other pictures may lack a class.
+	return models, slices.DeleteFunc(rows, func(row modelRow) bool { return len(row.shares) < len(models) })
 }
 
 func drawModels(p *plot.Plot, models []string, rows []modelRow, width float64) {
 	layout := rowLayout{rows: len(rows), first: len(rows)}
 	lines := make(figure.Segments, len(rows))
 	apart := min(0.2, 0.6/float64(len(models))) // so that equal ones are seen
+	single := len(models)
+	if slices.Contains(models, ensembleModel) {
+		single--
+	}
 	var ensembles, marks figure.Points
 	for i, row := range rows {
 		y := layout.y(i)
 		low, high := row.ends()
 		lines[i] = figure.Segment{X1: low, X2: high, Y1: y, Y2: y, Color: figure.Axis.Fade(0.6), Width: 1.5}
 		for m, share := range row.shares {
-			color, shape := modelLook(m, len(models))
+			color, shape := modelLook(m, models[m])
 			point := figure.Point{X: *share, Y: y, Radius: 4, Color: color, Shape: shape, Title: fmt.Sprintf("%s, %s: %s", row.class, models[m], percent(share))}
-			if m == len(models)-1 {
+			if models[m] == ensembleModel {
 				point.Radius = 7
 				ensembles = append(ensembles, point)
 				continue
 			}
-			point.Y += apart * (float64(len(models)-2)/2 - float64(m))
+			point.Y += apart * (float64(single-1)/2 - float64(m))
 			marks = append(marks, point)
 		}
 	}

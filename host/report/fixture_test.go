@@ -30,6 +30,7 @@ type fixture struct {
 	labels  bool
 	learned bool
 	rounds  int
+	method  string // empty: prompts
 	// pictures per class and split, where the classes are made up.
 	perClass int
 	root     string
@@ -126,9 +127,12 @@ func (f fixture) build(t *testing.T) string {
 			list[i] = evaluate.Seed{Seed: uint64(i + 1), Top1: s.Measures().Top1}
 		}
 		metrics.Learned = evaluate.NewLearned(learned.Measures(), list)
+		if f.method != "" {
+			metrics.Learned.Method, metrics.Learned.Labels = f.method, "true"
+		}
 		for i, first := range firsts {
 			if f.labels {
-				metrics.Learned.Ensembles = append(metrics.Learned.Ensembles, evaluate.Ensemble{Prompts: i + 1, Top1: first.Measures().Top1})
+				metrics.Learned.Ensembles = append(metrics.Learned.Ensembles, evaluate.Ensemble{Size: i + 1, Top1: first.Measures().Top1})
 			}
 		}
 		f.writeTraining(t, dir, chance)

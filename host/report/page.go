@@ -18,6 +18,9 @@ var pageTemplate string
 //go:embed page.css
 var pageStyle string
 
+// Stylesheet is the pages' look, in light and dark, on paper and on a phone.
+func Stylesheet() string { return figure.Stylesheet() + pageStyle }
+
 // page is what the template sees.
 type page struct {
 	Name, Model, Lede string
@@ -27,7 +30,8 @@ type page struct {
 	Measures          []measure
 	Classes           []classRow
 	PseudoLabels      *evaluate.PseudoLabelMeasures
-	Rounds            []evaluate.Round // where there are several
+	Rounds            *roundTable // where there are several
+	Unused            bool        // nothing was learned from the pseudo labels
 	Selection         string
 	Confused          []confusedPair
 	Truncated         string
@@ -77,9 +81,10 @@ func (r *run) render(w io.Writer, charts []figure.Figure, missing []Missing, g *
 	}
 	p := &page{
 		Name: r.name(), Model: r.settings.model(), Lede: r.lede(),
-		Style:    template.CSS(figure.Stylesheet() + pageStyle), //nolint:gosec // our own files
+		Style:    template.CSS(Stylesheet()), //nolint:gosec // our own files
 		Headline: r.headline(), Labels: r.labelled() > 0, Learned: r.learned(),
-		Measures: r.measures(), Classes: r.classRows(), PseudoLabels: r.metrics.PseudoLabels, Unlabeled: r.metrics.Unlabeled, Rounds: r.metrics.Rounds, Selection: r.selection(),
+		Measures: r.measures(), Classes: r.classRows(), PseudoLabels: r.metrics.PseudoLabels, Unlabeled: r.metrics.Unlabeled, Selection: r.selection(),
+		Rounds: r.roundTable(), Unused: !r.learned() || r.metrics.Learned.Supervised(),
 		Gallery: g, Configuration: r.configuration, Manifest: r.manifest.without("schema", "status"),
 		Skipped: r.skipped[:min(len(r.skipped), maxSkipped)], MoreSkipped: max(0, len(r.skipped)-maxSkipped),
 		charts: map[string]figure.Figure{}, Missing: missing,
@@ -128,7 +133,7 @@ func (r *run) lede() string {
 	pictures := r.metrics.Pictures
 	text := fmt.Sprintf("%s on %s", r.settings.model(), plural(len(r.classes), "class", "classes"))
 	switch {
-	case r.learned() && r.metrics.Learned.Labels == "true":
+	case r.metrics.Learned.Supervised():
 		text = fmt.Sprintf("%s, learned by %s from true labels of %s", r.settings.model(), r.metrics.Learned.Method, plural(len(r.classes), "class", "classes"))
 	case r.learned():
 		text = fmt.Sprintf("%s, learned from %s of %s without their labels", r.settings.model(),
@@ -196,6 +201,65 @@ func (r *run) measures() []measure {
 	plain("Entropy of the mean prediction", fmt.Sprintf("nats, at most %.3f; higher is more even", math.Log(float64(max(1, len(r.classes))))),
 		before.MeanPredictionEntropy, after.MeanPredictionEntropy)
 	return rows
+}
+
+// roundTable has a row a round, with all that is measured of it.
+type roundTable struct {
+	Heads []string
+	Rows  [][]string
+}
+
+// roundColumns are the measures of a round: of its pseudo labels, and of what was
+// learned from them. Those that need labels are left out where there are none.
+func (r *run) roundColumns() (heads []string, values []func(evaluate.Round) string) {
+	add := func(head string, value func(evaluate.Round) string) {
+		heads, values = append(heads, head), append(values, value)
+	}
+	share := func(head string, of func(evaluate.Round) *float64) {
+		add(head, func(round evaluate.Round) string { return percent(of(round)) })
+	}
+	plain := func(head string, of func(evaluate.Round) *float64) {
+		add(head, func(round evaluate.Round) string { return decimal(of(round)) })
+	}
+	add("round", func(round evaluate.Round) string { return count(round.Round) })
+	add("pseudo labels", func(round evaluate.Round) string { return count(round.PseudoLabels.Count) })
+	add("classes without", func(round evaluate.Round) string { return count(len(round.PseudoLabels.EmptyClasses)) })
+	if r.metrics.PseudoLabels.Accuracy != nil {
+		share("of them right", func(round evaluate.Round) *float64 { return round.PseudoLabels.Accuracy })
+		share("recall", func(round evaluate.Round) *float64 { return round.PseudoLabels.Recall })
+	}
+	if r.labelled() > 0 {
+		share("accuracy", func(round evaluate.Round) *float64 { return round.Learned.Top1 })
+		if len(r.classes) > 5 {
+			share("top-5", func(round evaluate.Round) *float64 { return round.Learned.Top5 })
+		}
+		share("mean recall of a class", func(round evaluate.Round) *float64 { return round.Learned.MeanPerClassRecall })
+		share("macro F1", func(round evaluate.Round) *float64 { return round.Learned.MacroF1 })
+		plain("ECE", func(round evaluate.Round) *float64 { return round.Learned.ECE })
+		plain("Brier", func(round evaluate.Round) *float64 { return round.Learned.Brier })
+		plain("NLL", func(round evaluate.Round) *float64 { return round.Learned.NLL })
+	}
+	share("mean confidence", func(round evaluate.Round) *float64 { return round.Learned.MeanConfidence })
+	share("classes predicted", func(round evaluate.Round) *float64 { return round.Learned.Coverage })
+	plain("entropy", func(round evaluate.Round) *float64 { return round.Learned.MeanPredictionEntropy })
+	return heads, values
+}
+
+// roundTable is nil of one round.
+func (r *run) roundTable() *roundTable {
+	if len(r.metrics.Rounds) < 2 || r.metrics.PseudoLabels == nil {
+		return nil
+	}
+	heads, values := r.roundColumns()
+	t := &roundTable{Heads: heads}
+	for _, round := range r.metrics.Rounds {
+		row := make([]string, len(values))
+		for i, value := range values {
+			row[i] = value(round)
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
 }
 
 func change(before, after *float64, format func(float64) string) string {

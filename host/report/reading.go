@@ -84,7 +84,7 @@ func changeStep(label string, share, before float64) step {
 // verdict says whether the pictures can tell the two classifiers apart.
 func verdict(c evaluate.Comparison, learned *evaluate.Learned, before float64) string {
 	learning, after := "Learning without labels", *learned.Top1
-	if learned.Labels == "true" {
+	if learned.Supervised() {
 		learning = "Learning from true labels"
 	}
 	difference, in := points(math.Abs(c.Difference())), c.Interval()
@@ -142,7 +142,7 @@ func (r *run) aboutPseudoLabels() []string {
 		return nil
 	}
 	text := fmt.Sprintf("Training used %s", plural(pseudo.Count, "pseudo label", "pseudo labels"))
-	if !r.learned() || r.metrics.Learned.Labels == "true" {
+	if !r.learned() || r.metrics.Learned.Supervised() {
 		text = fmt.Sprintf("There are %s", plural(pseudo.Count, "pseudo label", "pseudo labels"))
 	}
 	if pseudo.Accuracy != nil {

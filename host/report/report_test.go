@@ -44,6 +44,7 @@ func fixtures() map[string]fixture {
 		"zero-shot":   {name: "zero-shot alone", labels: true},
 		"two classes": {name: "two", classes: []string{"cat", "dog"}, perClass: 60, gain: 0.5, seeds: 1, labels: true, learned: true},
 		"one class":   {name: "one", classes: []string{"cat"}, perClass: 5, gain: 0.5, seeds: 2, labels: true, learned: true},
+		"adapters":    {name: "adapters", classes: manyClasses(6), perClass: 20, gain: 0.6, seeds: 3, labels: true, learned: true, method: "clip-adapter"},
 		"many":        {name: "a thousand", classes: manyClasses(1000), perClass: 2, gain: 1, seeds: 8, labels: true, learned: true},
 		"hostile":     {name: hostile()[0], classes: hostile(), perClass: 12, gain: 0.6, seeds: 2, labels: true, learned: true, root: "/nowhere/<i>"},
 	}
@@ -65,11 +66,11 @@ func TestBuild(t *testing.T) {
 	}{
 		"demo": {
 			[]string{"One prompt", "Ensemble of 4", "±", "raised the accuracy from", "McNemar", "Most improved", "Newly wrong", "Most confident mistakes", "1.1\u202fGiB", "Selected by top-k with k = 16, from 2 models"},
-			[]string{"No labels", "cannot be shown"},
+			[]string{"No labels", "cannot be shown", "Nothing was learned from them", ">Brier<"},
 			[]string{"accuracy", "per-class-accuracy", "pseudo-label-accuracy", "pseudo-labels-per-class", "training-loss", "training-accuracy", "reliability", "confidence", "confusion-zero-shot", "confusion-learned", "confused-pairs", "accuracy-per-model", "accuracy-over-prompts"},
 		},
 		"no gain": {
-			[]string{"cannot tell from no change"},
+			[]string{"cannot tell from no change", `<th scope="col" class="n">Brier</th>`, `<th scope="col" class="n">macro F1</th>`, `<th scope="col" class="n">recall</th>`},
 			[]string{"raised the accuracy", "lowered the accuracy"},
 			[]string{"accuracy-over-rounds"},
 		},
@@ -89,8 +90,13 @@ func TestBuild(t *testing.T) {
 			[]string{"accuracy", "pseudo-label-accuracy", "pseudo-labels-per-class", "reliability", "confidence", "confusion-zero-shot"},
 		},
 		"two classes": {[]string{"One prompt was learned", "accuracy-over-prompts (there is one prompt)"}, []string{"Top-5", "Ensemble of"}, []string{"confident-pictures", "confident-accuracy"}},
-		"one class":   {[]string{"left the accuracy as it was"}, nil, nil},
-		"many":        {[]string{"All 1000 classes as a table", "960 more", "each of 8 seeds", "The 30 of 1000 classes", "more classes are in pseudo_labels.csv"}, nil, nil},
+		"adapters": {
+			[]string{"One adapter", "learned by clip-adapter from true labels", "Learning from true labels raised", "averaging the logits of 3 adapters", "the ensemble of the first N adapters", ">number of adapters N<", "Nothing was learned from them", "with the true labels", "predicted as their true label"},
+			[]string{"One prompt", "N prompts", "without their labels", "Training used", "with the pseudo labels", "predicted as their pseudo label"},
+			[]string{"accuracy-over-prompts"},
+		},
+		"one class": {[]string{"left the accuracy as it was"}, nil, nil},
+		"many":      {[]string{"All 1000 classes as a table", "960 more", "each of 8 seeds", "The 30 of 1000 classes", "more classes are in pseudo_labels.csv"}, nil, nil},
 		"hostile": {
 			[]string{"&lt;script&gt;alert(1)&lt;/script&gt;", "could not be shown", "cannot be shown"},
 			[]string{"<script", "<img src=x", "<b>", "</svg><b", "<i>\n"},

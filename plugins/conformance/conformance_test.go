@@ -252,7 +252,7 @@ func TestPluginFaults(t *testing.T) {
 		id, says string
 		damage   func()
 	}{
-		{"contract/manifest", "version: 1.0.1", func() {
+		{"contract/manifest", `version: "1.0.1", and the module says "1.0.0"`, func() {
 			change(plugins.ManifestName, func(text []byte) []byte {
 				return []byte(strings.Replace(string(text), "    version: 1.0.0", "    version: 1.0.1", 1))
 			})

@@ -102,7 +102,7 @@ func Load(ctx context.Context, code []byte, options Options) (_ *Module, err err
 // openCache opens the folder of compiled code, if it is safe to.
 func openCache(dir string) (wazero.CompilationCache, error) {
 	if err := private.Folder(dir); err != nil {
-		return nil, fmt.Errorf("compiled plugins: %w", err)
+		return nil, fmt.Errorf("keeping compiled plugins: %w; or set XDG_CACHE_HOME to a folder of your own", err)
 	}
 	cache, err := wazero.NewCompilationCacheWithDir(dir)
 	if err != nil {

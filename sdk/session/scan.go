@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/upl-host/upl-host/sdk"
+	"github.com/upl-host/upl-host/sdk/elementary"
 )
 
 // bytesOf is the memory of records, which is their little-endian encoding on the
@@ -56,7 +57,7 @@ func entropy(row []float32) float32 {
 	var h float64
 	for _, p := range row {
 		if p > 0 {
-			h -= float64(p) * math.Log(max(float64(p), tiny))
+			h -= float64(p) * math.Log(max(float64(p), elementary.Tiny))
 		}
 	}
 	return float32(h)

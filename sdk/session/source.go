@@ -3,10 +3,10 @@ package session
 import (
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/upl-host/upl-host/sdk"
+	"github.com/upl-host/upl-host/sdk/elementary"
 )
 
 // origin is what probabilities a view is of.
@@ -27,9 +27,15 @@ func (s *source) row(i int) []float32 { return s.rows[i*s.classes : (i+1)*s.clas
 // plan is the sources of a pass: each model's, the ensemble's, and then those at
 // a temperature, which are made of the former.
 type plan struct {
-	tempered []origin
+	tempered []tempered
 	needed   []bool // by source
 	tops     []bool // by source: whether the first classes of its rows are
+}
+
+// tempered is an origin at a temperature.
+type tempered struct {
+	origin
+	powers *elementary.Powers // of 1 / the temperature
 }
 
 func (r *run) emptyPlan() plan {
@@ -72,11 +78,11 @@ func (p *plan) place(o origin) int {
 	}
 	first := len(p.needed) - len(p.tempered)
 	for i, other := range p.tempered {
-		if other == o {
+		if other.origin == o {
 			return first + i
 		}
 	}
-	p.tempered = append(p.tempered, o)
+	p.tempered = append(p.tempered, tempered{o, elementary.NewPowers(1 / float64(o.temperature))})
 	p.needed, p.tops = append(p.needed, true), append(p.tops, false)
 	return len(p.needed) - 1
 }
@@ -111,10 +117,10 @@ func (r *run) makePart(b *batch, p *plan, from, to int) error {
 		s := b.sources[i]
 		switch {
 		case i > models:
-			o := p.tempered[i-models-1]
-			logits := make([]float64, r.classes)
+			at := p.tempered[i-models-1]
+			room := make([]float64, r.classes)
 			for row := from; row < to; row++ {
-				temper(b.sources[o.model].row(row), s.row(row), float64(o.temperature), logits)
+				temper(b.sources[at.model].row(row), s.row(row), at.powers, room)
 			}
 		case i == models && r.in.Ensemble == nil:
 			r.mean(b, from*r.classes, to*r.classes)
@@ -178,23 +184,11 @@ func (r *run) mean(b *batch, from, to int) {
 	mix(b.sources[models].rows[from:to], rows, slices.Repeat([]float64{1}, models), float64(models))
 }
 
-// tiny is what a logarithm takes for less: the least normal float32.
-const tiny = 0x1p-126
-
-// temper fills dst with softmax(log max(p, tiny) / temperature); logits is room
-// for as many.
-func temper(row, dst []float32, temperature float64, logits []float64) {
-	most := math.Inf(-1)
-	for c, p := range row {
-		logits[c] = math.Log(max(float64(p), tiny)) / temperature
-		most = max(most, logits[c])
-	}
-	var sum float64
-	for c, z := range logits {
-		logits[c] = math.Exp(z - most)
-		sum += logits[c]
-	}
-	for c, e := range logits {
+// temper fills dst with softmax(log max(p, tiny) / temperature), of the powers of 1 by
+// it; room is for as many numbers.
+func temper(row, dst []float32, powers *elementary.Powers, room []float64) {
+	sum := powers.Of(room, row, scan(row).p)
+	for c, e := range room {
 		dst[c] = float32(e / sum)
 	}
 }

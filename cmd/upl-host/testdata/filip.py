@@ -125,6 +125,6 @@ print(json.dumps({
     "zero-shot predictions": off(zero_shot, "zero_shot"),
     "learned predictions": off(np.mean(learned, 0), "learned"),
     "accuracy of seeds": max(map(top1_off, learned, seeds)),
-    "accuracy of ensembles": max(top1_off(np.mean(learned[: e["prompts"]], 0), e) for e in ensembles),
+    "accuracy of ensembles": max(top1_off(np.mean(learned[: e["size"]], 0), e) for e in ensembles),
     **gradient_off(contexts[0]),
 }))

@@ -131,7 +131,11 @@ func (c *check) missing() {
 		severity, do = Wrong, "fetch it, take it off the list, or set dataset.missing to skip"
 	}
 	for _, id := range c.data.Missing {
-		c.add(Finding{Severity: severity, Kind: KindMissing, Where: id, What: "is listed, and not there", Do: do})
+		f := Finding{Severity: severity, Kind: KindMissing, Where: id, What: "is listed, and not there", Do: do}
+		if c.options.MissingFails && strings.Contains(id, `\`) {
+			f.Do = `write paths with / in place of \`
+		}
+		c.add(f)
 	}
 }
 
@@ -191,35 +195,10 @@ func (c *check) names() {
 			What: "is a code, not a name" + andOthers(codes[1:], "class") + ", and prompts say it as it is", Do: "give names in a file that dataset.classes names: a folder, a tab and its name a line",
 		})
 	}
-	for _, class := range c.data.Classes {
-		if unknown.MatchString(class.Spoken()) {
-			c.add(Finding{
-				Severity: Doubtful, Kind: KindName, Where: fmt.Sprintf("class %q", class.Name),
-				What: "is how programs write a value that is missing", Do: "leave the label empty where it is unknown",
-			})
-		}
-	}
-	c.splitNames()
 }
-
-// unknown is what becomes of missing values in tables that programs write.
-var unknown = regexp.MustCompile(`^(?i:nan|null|none|n/a)$`)
 
 // code are names that say nothing: numbers, and WordNet's.
 var code = regexp.MustCompile(`^(n?\d+|[a-z]?\d{3,})$`)
-
-// splitNames notices splits that were taken for classes.
-func (c *check) splitNames() {
-	for _, class := range c.data.Classes {
-		if !slices.Contains([]string{"train", "training", "test", "testing", "val", "valid", "validation"}, strings.ToLower(class.Name)) {
-			return
-		}
-	}
-	c.add(Finding{
-		Severity: Wrong, Kind: KindName, Where: fmt.Sprintf("class %q", c.data.Classes[0].Name), What: "all classes are called like splits",
-		Do: "name the splits: dataset.unlabeled: train, dataset.test: test (here: --set dataset.unlabeled=train --set dataset.test=test)",
-	})
-}
 
 // emptyClasses reports classes without a picture, of splits with labels.
 func (c *check) emptyClasses() {
@@ -291,8 +270,8 @@ func (c *check) splits() {
 
 // ignored says how many files are taken for no pictures.
 func (c *check) ignored() {
-	if n := c.data.Ignored; n > 0 {
-		c.add(Finding{Severity: Known, Kind: KindIgnored, Where: c.data.Root, What: fmt.Sprintf("%d files are ignored, as their names are not those of pictures", n)})
+	if note := c.data.IgnoredNote(); note != "" {
+		c.add(Finding{Severity: Known, Kind: KindIgnored, Where: c.data.Root, What: note})
 	}
 }
 

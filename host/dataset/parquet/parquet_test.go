@@ -186,8 +186,12 @@ func TestFaults(t *testing.T) {
 		files map[string]string
 		want  []string // in the error, in this order
 	}{
-		"nothing":           {map[string]string{"a.txt": ""}, []string{"no Parquet files: want data/train-00000-of-00001.parquet"}},
-		"empty":             {map[string]string{"a.parquet": ""}, []string{"a.parquet: is empty"}},
+		"nothing": {map[string]string{"a.txt": ""}, []string{"no Parquet files: want data/train-00000-of-00001.parquet"}},
+		"empty":   {map[string]string{"a.parquet": ""}, []string{"a.parquet: is empty"}},
+		"LZ4": {
+			map[string]string{"a.parquet": write(t, []row{{picture("one"), number(0)}}, metadata("cat", "dog"), library.Compression(&library.Lz4Raw))},
+			[]string{"a.parquet: is compressed with LZ4, which is not read: write it again with Snappy"},
+		},
 		"truncated":         {map[string]string{"a.parquet": good[:len(good)-100]}, []string{"a.parquet: is truncated: a Parquet file ends with PAR1; fetch it again"}},
 		"another format":    {map[string]string{"a.parquet": "path,label\n"}, []string{"is no Parquet file"}},
 		"pointer":           {map[string]string{"a.parquet": "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"}, []string{"is a pointer of Git LFS", "`git lfs pull`"}},

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/upl-host/upl-host/host/dataset/container"
 )
@@ -101,11 +102,27 @@ func checkMagic(f *container.File) error {
 	return nil
 }
 
+// checkCodecs refuses LZ4: for a damaged page the library takes ever more memory, until
+// the program ends (v0.32).
+func checkCodecs(columns []format.ColumnChunk) error {
+	for _, c := range columns {
+		if codec := c.MetaData.Codec; codec == format.Lz4 || codec == format.Lz4Raw {
+			return errors.New("is compressed with LZ4, which is not read: write it again with Snappy, Zstandard or Gzip " +
+				"(pyarrow: write_table(..., compression=\"zstd\"))")
+		}
+	}
+	return nil
+}
+
 // readGroups finds where the pictures lie, and whether they can be there.
 func (t *table) readGroups(f *parquet.File) error {
 	column, first := t.features.bytes.ColumnIndex, int64(0)
 	for i, rg := range f.RowGroups() {
-		meta := &f.Metadata().RowGroups[i].Columns[column].MetaData
+		columns := f.Metadata().RowGroups[i].Columns
+		if err := checkCodecs(columns); err != nil {
+			return err
+		}
+		meta := &columns[column].MetaData
 		begin := meta.DataPageOffset
 		if meta.DictionaryPageOffset > 0 {
 			begin = min(begin, meta.DictionaryPageOffset)

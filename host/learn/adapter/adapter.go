@@ -117,8 +117,8 @@ type Gradient struct {
 	Logits array.Matrix
 }
 
-// Gradient of the mean cross-entropy of features [B, D] with targets [B, C].
-func (a Adapter) Gradient(features, targets array.Matrix) Gradient {
+// Gradient of the mean loss (numeric.RowLoss) of features [B, D] with targets [B, C].
+func (a Adapter) Gradient(features array.Matrix, targets numeric.Targets) Gradient {
 	p := a.pass(features)
 	n, width := features.Rows, features.Cols
 	g := Gradient{
@@ -186,7 +186,7 @@ func (t *Trainer) Adapter() Adapter { return t.adapter }
 
 // Train learns from pictures. Errors are those of numeric.Training.
 func (a Adapter) Train(
-	ctx context.Context, features, targets array.Matrix, optimiser numeric.SGD, schedule numeric.Schedule, training numeric.Training,
+	ctx context.Context, features array.Matrix, targets numeric.Targets, optimiser numeric.SGD, schedule numeric.Schedule, training numeric.Training,
 ) (Adapter, []numeric.Epoch, error) {
 	t := NewTrainer(a, optimiser, schedule)
 	curve, err := training.Run(ctx, features, targets, []array.Matrix{t.adapter.W1, t.adapter.W2}, t.Step)

@@ -41,6 +41,39 @@ func TestGradient(t *testing.T) {
 	}
 }
 
+// TestGradientOfSets compares the gradient of hard labels and candidate sets with
+// differences of the loss, along the gradient itself.
+func TestGradientOfSets(t *testing.T) {
+	c := golden.Cases(t, "clip-adapter")[0]
+	features, _, targets := c.Pictures(t, c.Params.Rows)
+	golden.MakeSets(&targets)
+	a := begin(t, c)
+	g := a.Gradient(features, targets)
+	along := func(step float64) float64 {
+		moved := a
+		moved.W1, moved.W2 = a.W1.Clone(), a.W2.Clone()
+		for i, v := range g.W1.Data {
+			moved.W1.Data[i] += float32(step * float64(v))
+		}
+		for i, v := range g.W2.Data {
+			moved.W2.Data[i] += float32(step * float64(v))
+		}
+		return moved.Gradient(features, targets).Loss
+	}
+	var square float64
+	for _, v := range append(g.W1.Clone().Data, g.W2.Data...) {
+		square += float64(v) * float64(v)
+	}
+	step := 1e-3 / math.Sqrt(square)
+	if slope := (along(step) - along(-step)) / (2 * step); math.Abs(slope-square) > 0.01*square {
+		t.Errorf("along the gradient the loss rises by %g, want %g", slope, square)
+	}
+	targets.Sets = nil
+	if soft := a.Gradient(features, targets); soft.Loss == g.Loss {
+		t.Error("sets have the loss of soft labels")
+	}
+}
+
 func inOrder(_, n int) []int {
 	order := make([]int, n)
 	for i := range order {

@@ -6,26 +6,13 @@ import (
 	"github.com/upl-host/upl-host/graphs/array"
 )
 
-// CrossEntropy returns the mean over a batch of -sum_c target_c log p_c, p the
-// softmax of logits [B, C], in nats. It fills slope [B, C] with the gradient by the
-// logits. Sums are float64.
-func CrossEntropy(logits, targets, slope array.Matrix) float64 {
-	losses := make([]float64, logits.Rows)
-	n := float64(logits.Rows)
+// CrossEntropy returns the mean over a batch of the losses of its targets (RowLoss)
+// at logits [B, C], in nats. It fills slope [B, C] with the gradient by the logits.
+// Sums are float64.
+func CrossEntropy(logits array.Matrix, targets Targets, slope array.Matrix) float64 {
+	losses, n := make([]float64, logits.Rows), float64(logits.Rows)
 	Parallel(logits.Rows, func(i int) {
-		z, t, g := logits.Row(i), targets.Row(i), slope.Row(i)
-		highest := float64(z[Largest(z)])
-		total, weight, loss := 0.0, 0.0, 0.0
-		for c, v := range z {
-			total += math.Exp(float64(v) - highest)
-			weight += float64(t[c])
-		}
-		log := highest + math.Log(total)
-		for c, v := range z {
-			loss -= float64(t[c]) * (float64(v) - log)
-			g[c] = float32((weight*math.Exp(float64(v)-log) - float64(t[c])) / n)
-		}
-		losses[i] = loss
+		losses[i] = RowLoss(logits.Row(i), targets.Row(i), targets.IsSet(i), n, slope.Row(i))
 	})
 	sum := 0.0
 	for _, loss := range losses {
@@ -34,10 +21,73 @@ func CrossEntropy(logits, targets, slope array.Matrix) float64 {
 	return sum / n
 }
 
-// Agreement counts the rows whose likeliest class by logits is that by targets, or
-// one of a candidate set where sets, which may be nil, marks the row, among the rows
-// that have a target.
-func Agreement(logits, targets array.Matrix, sets []bool) (right, counted int) {
+// RowLoss is the loss of a picture at its logits z [C], p their softmax, in nats:
+// -sum_c w q_c log p_c, or of a candidate set -w log sum_S p_c (Feng et al. 2020, arXiv
+// 2007.08929). It fills slope [C], which may be z, with the gradient by z of its nth part.
+//
+// A set's gradient is that of cross-entropy with the shares w p_c / sum_S p held fixed
+// (the expectation step of EM): see Share.
+func RowLoss[T float32 | float64](z []T, target []float32, set bool, n float64, slope []T) (loss float64) {
+	weight := 0.0
+	for _, t := range target {
+		weight += float64(t)
+	}
+	all, inside := logSum(z, nil), 0.0
+	if set = set && weight > 0; set {
+		inside = logSum(z, target)
+		loss = weight * (all - inside)
+	}
+	for c, v := range z {
+		t := float64(target[c])
+		switch {
+		case !set:
+			loss -= t * (float64(v) - all)
+		case t > 0:
+			t = weight * math.Exp(float64(v)-inside)
+		}
+		slope[c] = T((weight*math.Exp(float64(v)-all) - t) / n)
+	}
+	return loss
+}
+
+// Share gives a candidate set's weight to its classes as their probabilities at logits
+// z are: what is above 0 in target [C] is replaced by w p_c / sum_S p.
+func Share(z, target []float32) {
+	weight := 0.0
+	for _, t := range target {
+		weight += float64(t)
+	}
+	if weight == 0 {
+		return
+	}
+	inside := logSum(z, target)
+	for c, t := range target {
+		if t > 0 {
+			target[c] = float32(weight * math.Exp(float64(z[c])-inside))
+		}
+	}
+}
+
+// logSum is log sum exp of logits, of those whose target is above 0 where there are
+// targets.
+func logSum[T float32 | float64](z []T, target []float32) float64 {
+	highest, sum := math.Inf(-1), 0.0
+	for c, v := range z {
+		if target == nil || target[c] > 0 {
+			highest = max(highest, float64(v))
+		}
+	}
+	for c, v := range z {
+		if target == nil || target[c] > 0 {
+			sum += math.Exp(float64(v) - highest)
+		}
+	}
+	return highest + math.Log(sum)
+}
+
+// Agreement counts the rows whose likeliest class by logits is that by targets, or one
+// of a candidate set, among the rows that have a target.
+func Agreement(logits array.Matrix, targets Targets) (right, counted int) {
 	for i := range targets.Rows {
 		target := targets.Row(i)
 		class := Largest(target)
@@ -46,7 +96,7 @@ func Agreement(logits, targets array.Matrix, sets []bool) (right, counted int) {
 		}
 		counted++
 		predicted := Largest(logits.Row(i))
-		if predicted == class || sets != nil && sets[i] && target[predicted] > 0 {
+		if predicted == class || targets.IsSet(i) && target[predicted] > 0 {
 			right++
 		}
 	}

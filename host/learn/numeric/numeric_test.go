@@ -44,7 +44,7 @@ func TestBatches(t *testing.T) {
 			return order
 		}}
 		steps := 0
-		_, err := training.Run(context.Background(), features, array.NewMatrix(n, 2), nil, func(b numeric.Batch) numeric.Outcome {
+		_, err := training.Run(context.Background(), features, numeric.NewTargets(n, 2, false), nil, func(b numeric.Batch) numeric.Outcome {
 			if b.Step != steps || b.Steps != training.Steps(n) || b.Features.Rows != b.Targets.Rows {
 				t.Fatalf("step %d of %d, want %d of %d", b.Step, b.Steps, steps, training.Steps(n))
 			}
@@ -70,16 +70,22 @@ func TestBatches(t *testing.T) {
 	})
 }
 
+// TestCrossEntropy: a hard label, a soft one, and candidate sets of two classes, of
+// all, and of no weight, worked out by hand; the gradient by differences.
 func TestCrossEntropy(t *testing.T) {
-	logits := array.Matrix{Rows: 2, Cols: 3, Data: []float32{1, 2, 0.5, 300, -200, 0}}
-	targets := array.Matrix{Rows: 2, Cols: 3, Data: []float32{0, 1, 0, 0, 0.25, 0.5}}
-	slope := array.NewMatrix(2, 3)
-	want := (math.Log(math.E+math.Exp(2)+math.Exp(0.5)) - 2 + 0.25*500 + 0.5*300) / 2
+	logits := array.Matrix{Rows: 5, Cols: 3, Data: []float32{1, 2, 0.5, 300, -200, 0, 1, 2, 0.5, 300, -200, 0, 1, 2, 0.5}}
+	targets := numeric.Targets{
+		Matrix: array.Matrix{Rows: 5, Cols: 3, Data: []float32{0, 1, 0, 0, 0.25, 0.5, 1.5, 0, 1.5, 0.5, 0.5, 0.5, 0, 0, 0}},
+		Sets:   []bool{false, false, true, true, true},
+	}
+	slope := array.NewMatrix(5, 3)
+	all := math.E + math.Exp(2) + math.Exp(0.5)
+	want := (math.Log(all) - 2 + 0.25*500 + 0.5*300 + 3*(math.Log(all)-math.Log(math.E+math.Exp(0.5)))) / 5
 	if got := numeric.CrossEntropy(logits, targets, slope); math.Abs(got-want) > 1e-9*want {
 		t.Errorf("%.12g, want %.12g", got, want)
 	}
-	other := array.NewMatrix(2, 3)
-	for i := range logits.Data { // by differences
+	other := array.NewMatrix(5, 3)
+	for i := range logits.Data {
 		const step = 1.0 / 128
 		up, down := logits.Clone(), logits.Clone()
 		up.Data[i] += step
@@ -87,6 +93,14 @@ func TestCrossEntropy(t *testing.T) {
 		difference := (numeric.CrossEntropy(up, targets, other) - numeric.CrossEntropy(down, targets, other)) / (2 * step)
 		if math.Abs(difference-float64(slope.Data[i])) > 1e-4 {
 			t.Errorf("slope %d is %g, by differences %g", i, slope.Data[i], difference)
+		}
+	}
+	// In place, and in float64.
+	z := []float64{1, 2, 0.5}
+	numeric.RowLoss(z, targets.Row(2), true, 5, z)
+	for c, v := range z {
+		if math.Abs(v-float64(slope.Row(2)[c])) > 1e-6 {
+			t.Errorf("slope %d in place is %g, want %g", c, v, slope.Row(2)[c])
 		}
 	}
 }
@@ -104,7 +118,7 @@ func TestCoOpEpochs(t *testing.T) {
 func TestRunStops(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	training := numeric.Training{Epochs: 2, BatchSize: 1, Order: func(_, n int) []int { return make([]int, n) }}
-	_, err := training.Run(ended, array.NewMatrix(3, 1), array.NewMatrix(3, 1), nil, func(b numeric.Batch) numeric.Outcome {
+	_, err := training.Run(ended, array.NewMatrix(3, 1), numeric.NewTargets(3, 1, false), nil, func(b numeric.Batch) numeric.Outcome {
 		cancel()
 		return numeric.Outcome{Logits: array.NewMatrix(1, 1)}
 	})
@@ -115,13 +129,32 @@ func TestRunStops(t *testing.T) {
 
 func TestAgreement(t *testing.T) {
 	logits := array.Matrix{Rows: 4, Cols: 2, Data: []float32{1, 2, 3, 1, 0, 1, 1, 0}}
-	targets := array.Matrix{Rows: 4, Cols: 2, Data: []float32{0, 1, 0.2, 0.8, 0, 0, 0.6, 0.4}}
-	if right, counted := numeric.Agreement(logits, targets, nil); right != 2 || counted != 3 {
+	targets := numeric.Targets{Matrix: array.Matrix{Rows: 4, Cols: 2, Data: []float32{0, 1, 0.2, 0.8, 0, 0, 0.6, 0.4}}}
+	if right, counted := numeric.Agreement(logits, targets); right != 2 || counted != 3 {
 		t.Errorf("%d of %d agree, want 2 of 3", right, counted)
 	}
 	// Of a candidate set every class is right, whatever comes first.
-	targets = array.Matrix{Rows: 4, Cols: 2, Data: []float32{0.5, 0.5, 0, 1, 0, 0, 1, 0}}
-	if right, counted := numeric.Agreement(logits, targets, []bool{true, true, true, true}); right != 2 || counted != 3 {
+	targets.Data, targets.Sets = []float32{0.5, 0.5, 0, 1, 0, 0, 1, 0}, []bool{true, true, true, true}
+	if right, counted := numeric.Agreement(logits, targets); right != 2 || counted != 3 {
 		t.Errorf("%d of %d sets hold what is predicted, want 2 of 3", right, counted)
+	}
+}
+
+// TestTargets cuts and gathers rows with their marks.
+func TestTargets(t *testing.T) {
+	all := numeric.Targets{
+		Matrix: array.Matrix{Rows: 3, Cols: 2, Data: []float32{1, 0, 0.5, 0.5, 0, 1}}, Sets: []bool{false, true, false},
+	}
+	if s := all.Slice(1, 3); !s.IsSet(0) || s.IsSet(1) || s.Row(1)[1] != 1 {
+		t.Errorf("rows 1 and 2 are %+v", s)
+	}
+	some := numeric.NewTargets(2, 2, true)
+	some.Gather(all, []int{1, 0})
+	some.Gather(all, []int{2, 1}) // over what was there
+	if some.IsSet(0) || !some.IsSet(1) || some.Row(0)[1] != 1 || some.Row(1)[0] != 0.5 {
+		t.Errorf("rows 2 and 1 are %+v", some)
+	}
+	if without := numeric.NewTargets(1, 2, false); without.IsSet(0) || without.Slice(0, 1).Sets != nil {
+		t.Error("targets without sets have one")
 	}
 }

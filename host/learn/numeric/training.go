@@ -24,9 +24,10 @@ type Training struct {
 
 // Batch is what a step gets.
 type Batch struct {
-	Features, Targets array.Matrix
-	Epoch             int
-	Step, Steps       int // of all epochs
+	Features    array.Matrix
+	Targets     Targets
+	Epoch       int
+	Step, Steps int // of all epochs
 }
 
 // Outcome is what a step found before it changed anything, and the rate at which it did.
@@ -78,10 +79,10 @@ func (t Training) Steps(n int) int { return t.Epochs * t.steps(n) }
 
 // Run makes all steps. params are what they change: they are looked through for
 // numbers out of range. Errors: DivergedError, ctx.Err().
-func (t Training) Run(ctx context.Context, features, targets array.Matrix, params []array.Matrix, step func(Batch) Outcome) ([]Epoch, error) {
+func (t Training) Run(ctx context.Context, features array.Matrix, targets Targets, params []array.Matrix, step func(Batch) Outcome) ([]Epoch, error) {
 	n, steps := features.Rows, t.steps(features.Rows)
 	size := min(n, t.BatchSize)
-	f, y := array.NewMatrix(size, features.Cols), array.NewMatrix(size, targets.Cols)
+	f, y := array.NewMatrix(size, features.Cols), NewTargets(size, targets.Cols, targets.Sets != nil)
 	curve := make([]Epoch, 0, t.Epochs)
 	for epoch := range t.Epochs {
 		order, point := t.Order(epoch, n), Epoch{Epoch: epoch}
@@ -101,8 +102,8 @@ func (t Training) Run(ctx context.Context, features, targets array.Matrix, param
 			}
 			for i, row := range rows {
 				copy(batch.Features.Row(i), seen(row))
-				copy(batch.Targets.Row(i), targets.Row(row))
 			}
+			batch.Targets.Gather(targets, rows)
 			o := step(batch)
 			if what := diverged(o.Loss, params); what != "" {
 				return curve, &DivergedError{Epoch: epoch, Step: s, Rate: o.Rate, What: what}
@@ -111,7 +112,7 @@ func (t Training) Run(ctx context.Context, features, targets array.Matrix, param
 				point.Rate = o.Rate
 			}
 			point.Loss += o.Loss / float64(steps)
-			a, b := Agreement(o.Logits, batch.Targets, nil)
+			a, b := Agreement(o.Logits, batch.Targets)
 			right, counted = right+a, counted+b
 			if t.OnStep != nil {
 				t.OnStep(batch.Step+1, batch.Steps)

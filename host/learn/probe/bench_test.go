@@ -6,13 +6,14 @@ import (
 
 	"github.com/upl-host/upl-host/graphs/array"
 	"github.com/upl-host/upl-host/host/learn"
+	"github.com/upl-host/upl-host/host/learn/numeric"
 	"github.com/upl-host/upl-host/host/learn/probe"
 )
 
 // clustered are pictures of each class around its centre, of length 1.
-func clustered(classes, shots, width int) (features, targets array.Matrix) {
+func clustered(classes, shots, width int) (features array.Matrix, targets numeric.Targets) {
 	centres := learn.RandomContext(1, classes, width)
-	features, targets = learn.RandomContext(2, classes*shots, width), array.NewMatrix(classes*shots, classes)
+	features, targets = learn.RandomContext(2, classes*shots, width), numeric.NewTargets(classes*shots, classes, false)
 	for i := range features.Rows {
 		row, square := features.Row(i), 0.0
 		for d, v := range centres.Row(i % classes) {

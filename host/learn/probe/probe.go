@@ -70,9 +70,10 @@ const (
 	nearlyFlat = 1e-4
 )
 
-// Fit minimises sum_i sum_c -target_ic log p_ic + L2/2 |W/Length|² over features [N, D] with
-// targets [N, C], by L-BFGS from zeros. The bias is free. Arithmetic is float64.
-func Fit(ctx context.Context, features, targets array.Matrix, l2 float64) (Probe, error) {
+// Fit minimises the sum of the pictures' losses (numeric.RowLoss) + L2/2 |W/Length|² over
+// features [N, D] with targets [N, C], by L-BFGS from zeros. The bias is free. Arithmetic is
+// float64. With candidate sets the loss is not convex: what is found depends on the start.
+func Fit(ctx context.Context, features array.Matrix, targets numeric.Targets, l2 float64) (Probe, error) {
 	o := newObjective(features, targets, l2)
 	if o.total == 0 {
 		return Probe{}, errors.New("fitting a linear probe: no picture has a weight")
@@ -115,10 +116,11 @@ func largestSize(values []float64) (most float64) {
 
 // objective is the mean loss and its gradient at x: the weights [C, D], then the bias.
 type objective struct {
-	features, targets array.Matrix
-	l2, total         float64 // total is the sum of all targets
-	value             float64
-	gradient, last    []float64 // last is where value and gradient are of
+	features       array.Matrix
+	targets        numeric.Targets
+	l2, total      float64 // total is the sum of all targets
+	value          float64
+	gradient, last []float64 // last is where value and gradient are of
 	// Some rows at once, in float64.
 	rows, logits []float64
 }
@@ -126,7 +128,7 @@ type objective struct {
 // rowsAtOnce bounds what is held in float64.
 const rowsAtOnce = 1024
 
-func newObjective(features, targets array.Matrix, l2 float64) *objective {
+func newObjective(features array.Matrix, targets numeric.Targets, l2 float64) *objective {
 	o := &objective{features: features, targets: targets, l2: l2}
 	for _, t := range targets.Data {
 		o.total += float64(t)
@@ -172,24 +174,15 @@ func (o *objective) at(x []float64) float64 {
 
 // slope turns logits without the bias into the gradient by them, adds that by the bias,
 // and returns the loss.
-func (o *objective) slope(targets array.Matrix, bias, biasGradient []float64) (loss float64) {
+func (o *objective) slope(targets numeric.Targets, bias, biasGradient []float64) (loss float64) {
 	for i := range targets.Rows {
 		z := o.logits[i*targets.Cols : (i+1)*targets.Cols]
 		for c, b := range bias {
 			z[c] += b
 		}
-		highest, total, weight := z[numeric.Largest(z)], 0.0, 0.0
-		for _, v := range z {
-			total += math.Exp(v - highest)
-		}
-		for _, t := range targets.Row(i) {
-			weight += float64(t)
-		}
-		log := highest + math.Log(total)
-		for c, t := range targets.Row(i) {
-			loss -= float64(t) * (z[c] - log)
-			z[c] = weight*math.Exp(z[c]-log) - float64(t)
-			biasGradient[c] += z[c]
+		loss += numeric.RowLoss(z, targets.Row(i), targets.IsSet(i), 1, z)
+		for c, v := range z {
+			biasGradient[c] += v
 		}
 	}
 	return loss

@@ -13,7 +13,7 @@ import (
 )
 
 // pictures are the golden set's shots, and others to search on.
-func pictures(t *testing.T) (features, targets, validation array.Matrix, labels []int) {
+func pictures(t *testing.T) (features array.Matrix, targets numeric.Targets, validation array.Matrix, labels []int) {
 	t.Helper()
 	c := golden.Cases(t, "tip-search")[0]
 	features, _, targets = c.Pictures(t, c.Params.ShotRows)
@@ -25,6 +25,7 @@ func pictures(t *testing.T) (features, targets, validation array.Matrix, labels 
 func TestFit(t *testing.T) {
 	features, targets, _, _ := pictures(t)
 	targets.Row(0)[3] *= 2.5 // a weight
+	golden.MakeSets(&targets)
 	for _, l2 := range []float64{1e-6, 1, 3, 1e6} {
 		var p probe.Probe
 		golden.SomeThreads(t, func() []float32 {
@@ -52,7 +53,7 @@ func TestFit(t *testing.T) {
 	}
 }
 
-func loss(p probe.Probe, features, targets array.Matrix, l2 float64) (sum float64) {
+func loss(p probe.Probe, features array.Matrix, targets numeric.Targets, l2 float64) (sum float64) {
 	logits, slope := array.NewMatrix(features.Rows, p.Classes()), array.NewMatrix(features.Rows, p.Classes())
 	p.Logits(features, logits)
 	sum = float64(features.Rows) * numeric.CrossEntropy(logits, targets, slope)
@@ -65,7 +66,7 @@ func loss(p probe.Probe, features, targets array.Matrix, l2 float64) (sum float6
 // TestKnown is a fit that can be solved by hand: two pictures, a class each, at 1 and -1.
 func TestKnown(t *testing.T) {
 	features := array.Matrix{Rows: 2, Cols: 1, Data: []float32{1, -1}}
-	targets := array.Matrix{Rows: 2, Cols: 2, Data: []float32{1, 0, 0, 1}}
+	targets := numeric.Targets{Matrix: array.Matrix{Rows: 2, Cols: 2, Data: []float32{1, 0, 0, 1}}}
 	const l2 = 50
 	p, err := probe.Fit(t.Context(), features, targets, l2)
 	if err != nil {
@@ -116,7 +117,7 @@ func TestSearch(t *testing.T) {
 
 func TestFaults(t *testing.T) {
 	features, targets, _, _ := pictures(t)
-	if _, err := probe.Fit(t.Context(), features, array.NewMatrix(targets.Rows, targets.Cols), 1); err == nil {
+	if _, err := probe.Fit(t.Context(), features, numeric.NewTargets(targets.Rows, targets.Cols, false), 1); err == nil {
 		t.Error("pictures without a weight are fitted")
 	}
 	ended, cancel := context.WithCancel(t.Context())

@@ -27,7 +27,7 @@ const (
 // right, as CLIP does: seven strengths from 1e-6 to 1e6, then around the best of them
 // in steps of half the size, down to eight a decade. Of equals the strongest wins.
 // labels are the pictures' classes.
-func Search(ctx context.Context, features, targets, validation array.Matrix, labels []int) (Found, error) {
+func Search(ctx context.Context, features array.Matrix, targets numeric.Targets, validation array.Matrix, labels []int) (Found, error) {
 	if validation.Rows != len(labels) {
 		return Found{}, fmt.Errorf("searching: %d labels for %d pictures", len(labels), validation.Rows)
 	}

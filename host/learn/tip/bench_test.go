@@ -11,10 +11,10 @@ import (
 
 // ofImageNet is a cache of ImageNet's size: 16 pictures of each of 1000 classes, 1024
 // features.
-func ofImageNet() (c tip.Cache, targets array.Matrix) {
+func ofImageNet() (c tip.Cache, targets numeric.Targets) {
 	const classes, shots, width = 1000, 16, 1024
 	keys := unit(learn.RandomContext(1, classes*shots, width))
-	targets = array.NewMatrix(keys.Rows, classes)
+	targets = numeric.NewTargets(keys.Rows, classes, false)
 	for k := range keys.Rows {
 		targets.Row(k)[k%classes] = 1
 	}

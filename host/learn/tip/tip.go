@@ -28,8 +28,9 @@ type Value struct {
 	Weight     float32
 }
 
-// Values are the elements of targets [K, C] that are not 0.
-func Values(targets array.Matrix) []Value {
+// Values are the elements of targets [K, C] that are not 0: a candidate set's classes
+// share its weight alike.
+func Values(targets numeric.Targets) []Value {
 	var values []Value
 	for k := range targets.Rows {
 		for c, weight := range targets.Row(k) {

@@ -67,7 +67,7 @@ func (t *Trainer) Step(b numeric.Batch) numeric.Outcome {
 func (t *Trainer) Cache() Cache { return t.cache }
 
 // Train learns the keys from pictures. Errors are those of numeric.Training.
-func (c Cache) Train(ctx context.Context, features, targets array.Matrix, rate, decay float64, training numeric.Training) (Cache, []numeric.Epoch, error) {
+func (c Cache) Train(ctx context.Context, features array.Matrix, targets numeric.Targets, rate, decay float64, training numeric.Training) (Cache, []numeric.Epoch, error) {
 	t := NewTrainer(c, min(training.BatchSize, features.Rows), rate, decay)
 	curve, err := training.Run(ctx, features, targets, []array.Matrix{t.cache.Keys}, t.Step)
 	return t.Cache(), curve, err

@@ -89,6 +89,9 @@ func Seed(i, n int) Color {
 	return seeds()[i]
 }
 
+// SeriesColors is how many series have a colour each.
+var SeriesColors = len(seeds())
+
 // Series returns the look of the i-th of several series: a colour and a shape,
 // either of which tells it from its neighbours, and both from all of 64.
 func Series(i int) (Color, Shape) {

@@ -9,7 +9,7 @@ import (
 	"slices"
 
 	"github.com/upl-host/upl-host/sdk"
-	"github.com/upl-host/upl-host/strategies/elementary"
+	"github.com/upl-host/upl-host/sdk/elementary"
 	"github.com/upl-host/upl-host/strategies/ensemble/calibration"
 	"github.com/upl-host/upl-host/strategies/ensemble/parameter"
 	"github.com/upl-host/upl-host/strategies/vector"
@@ -51,7 +51,7 @@ type logMean struct {
 // for it is p at another temperature, and logarithms cost a module far more. Of a
 // weight above 1, which could underflow, it is a part, to be taken several times.
 type factor struct {
-	part  elementary.Power
+	part  float64
 	times int
 	rows  *sdk.View[float32]
 	first *sdk.View[sdk.Stats] // of the rows
@@ -76,13 +76,12 @@ func (l *logMean) BeginRound(r *sdk.Round) error {
 			return nil
 		}
 		f := factor{times: int(math.Ceil(l.weights[model]))}
-		part := l.weights[model] / float64(f.times)
-		f.part = elementary.NewPower(part)
+		f.part = l.weights[model] / float64(f.times)
 		if f.plain, err = at.OpenStats(model, sdk.FlagNoEntropy); err != nil {
 			return err
 		}
-		if part != 1 {
-			at = r.At(float32(cmp.Or(float64(l.Temperature(model)), 1) / part))
+		if f.part != 1 {
+			at = r.At(float32(cmp.Or(float64(l.Temperature(model)), 1) / f.part))
 		}
 		if f.first, err = at.OpenStats(model, sdk.FlagNoEntropy); err != nil {
 			return err
@@ -137,7 +136,7 @@ func (f *factor) multiply(products []float64, b *sdk.Batch) error {
 	}
 	classes := int(b.Classes)
 	for i := range plain {
-		least := float32(float64(first[i].P) * f.part.Of(elementary.Tiny/float64(plain[i].P)))
+		least := float32(float64(first[i].P) * elementary.Power(elementary.Tiny/float64(plain[i].P), f.part))
 		vector.MultiplyAtLeast(products[i*classes:][:classes], rows[i*classes:][:classes], least)
 	}
 	return nil

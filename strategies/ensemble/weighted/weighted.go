@@ -7,7 +7,7 @@ import (
 	"math"
 
 	"github.com/upl-host/upl-host/sdk"
-	"github.com/upl-host/upl-host/strategies/elementary"
+	"github.com/upl-host/upl-host/sdk/elementary"
 	"github.com/upl-host/upl-host/strategies/ensemble/calibration"
 	"github.com/upl-host/upl-host/strategies/ensemble/mixture"
 	"github.com/upl-host/upl-host/strategies/ensemble/parameter"

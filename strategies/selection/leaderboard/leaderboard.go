@@ -41,8 +41,8 @@ var Policy = sdk.Policy{
 				"description": "the round, or where several are run the first"
 			},
 			"rounds": {
-				"type": "integer", "minimum": 1, "maximum": 1000000, "default": 10,
-				"description": "the round in which all images are in a list"
+				"anyOf": [{"type": "null"}, {"type": "integer", "minimum": 1, "maximum": 1000000}], "default": null,
+				"description": "the round in which all images are in a list; null: the last of the rounds of learning, or 10 where there is one"
 			},
 			"mode": {
 				"enum": ["stream", "stable"], "default": "stream",
@@ -87,12 +87,9 @@ func (l *leaderboard) Configure(s *sdk.Setup) (err error) {
 	if l.round, err = s.Int("round"); err != nil {
 		return err
 	}
-	if l.rounds, err = s.Int("rounds"); err != nil {
-		return err
-	}
 	l.left = int(s.MaxRounds)
-	if l.k == 0 && l.round > l.rounds {
-		return sdk.Unusable("round", "is "+strconv.Itoa(l.round)+", of "+strconv.Itoa(l.rounds)+" rounds")
+	if err := l.last(s); err != nil {
+		return err
 	}
 	mode, err := s.Text("mode")
 	if err != nil {
@@ -110,6 +107,25 @@ func (l *leaderboard) Configure(s *sdk.Setup) (err error) {
 	}
 	if l.stable = mode == "stable"; l.stable {
 		l.gather, err = s.OpenGather(sdk.Ensemble)
+	}
+	return err
+}
+
+// unlearnt are the rounds that GRIP has, for where the host has none.
+const unlearnt = 10
+
+// last finds which round is the last, and checks that it is not before the first.
+func (l *leaderboard) last(s *sdk.Setup) (err error) {
+	switch {
+	case s.Has("rounds"):
+		l.rounds, err = s.Int("rounds")
+	case s.Learns():
+		l.rounds = l.round + l.left - 1
+	default:
+		l.rounds = unlearnt
+	}
+	if err == nil && l.k == 0 && l.round > l.rounds {
+		return sdk.Unusable("round", "is "+strconv.Itoa(l.round)+", of "+strconv.Itoa(l.rounds)+" rounds")
 	}
 	return err
 }

@@ -1,5 +1,5 @@
 // Package priorcorrected is the correction of the label prior of Frolic (arXiv
-// 2410.16294; zhuhsingyuu/Frolic, main_zeroshot.py): what a model predicts is skewed
+// 2410.19294; zhuhsingyuu/Frolic, main_zeroshot.py): what a model predicts is skewed
 // towards the classes that its pre-training saw often, and how far is estimated from
 // its own predictions.
 //
@@ -14,7 +14,7 @@ import (
 	"math"
 
 	"github.com/upl-host/upl-host/sdk"
-	"github.com/upl-host/upl-host/strategies/elementary"
+	"github.com/upl-host/upl-host/sdk/elementary"
 	"github.com/upl-host/upl-host/strategies/selection/ranking"
 	"github.com/upl-host/upl-host/strategies/selection/reweighted"
 	"github.com/upl-host/upl-host/strategies/vector"

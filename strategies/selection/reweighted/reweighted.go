@@ -9,7 +9,7 @@ import (
 	"slices"
 
 	"github.com/upl-host/upl-host/sdk"
-	"github.com/upl-host/upl-host/strategies/elementary"
+	"github.com/upl-host/upl-host/sdk/elementary"
 	"github.com/upl-host/upl-host/strategies/vector"
 )
 
@@ -19,7 +19,7 @@ type Matrix struct {
 
 	rows     *sdk.View[float32]
 	stats    *sdk.View[sdk.Stats] // of the largest of each row; nil where the power is 1
-	root     float64              // 1 / the power
+	powers   *elementary.Powers   // likewise
 	products []float64
 
 	row, ones []float64 // of AddColumns
@@ -29,7 +29,6 @@ type Matrix struct {
 func Open(s *sdk.Setup, exponent float64) (m *Matrix, err error) {
 	m = &Matrix{
 		Weights: make([]float64, s.Classes), products: make([]float64, s.Classes),
-		root: 1 / exponent,
 	}
 	for c := range m.Weights {
 		m.Weights[c] = 1
@@ -39,6 +38,7 @@ func Open(s *sdk.Setup, exponent float64) (m *Matrix, err error) {
 		return nil, err
 	}
 	if exponent != 1 {
+		m.powers = elementary.NewPowers(exponent)
 		m.stats, err = s.OpenStats(sdk.Ensemble, sdk.FlagNoEntropy)
 	}
 	return m, err
@@ -64,7 +64,8 @@ func (m *Matrix) Rows(first, n int, visit func(row int, products []float64, sum 
 		if stats == nil {
 			sum = vector.ProductsAtLeast(m.products, row, elementary.Tiny, m.Weights)
 		} else {
-			sum = m.powered(row, float64(stats[i].P))
+			m.powers.Of(m.products, row, stats[i].P)
+			sum = vector.Multiply(m.products, m.Weights)
 		}
 		if err := visit(first+i, m.products, sum); err != nil {
 			return err
@@ -126,15 +127,6 @@ func (m *Matrix) addOne(row []float32, by float64) {
 	sum := vector.ProductsAtLeast(m.row, row, elementary.Tiny, m.Weights)
 	vector.ProductsAtLeast(m.row, row, elementary.Tiny, m.ones)
 	vector.AddScaled(m.products, 1/(sum*by), m.row)
-}
-
-// powered fills m.products with powers, times the weights, of what the probabilities
-// are of the largest: of themselves they could all be too small for float64.
-func (m *Matrix) powered(row []float32, largest float64) (sum float64) {
-	elementary.Logs(m.products, row)
-	vector.DivideLess(m.products, m.root, elementary.Log(largest)/m.root)
-	elementary.Exps(m.products)
-	return vector.Multiply(m.products, m.Weights)
 }
 
 // Rescale multiplies all weights by a power of two, which changes no row, so that the

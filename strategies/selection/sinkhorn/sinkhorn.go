@@ -17,7 +17,7 @@ import (
 	"math"
 
 	"github.com/upl-host/upl-host/sdk"
-	"github.com/upl-host/upl-host/strategies/elementary"
+	"github.com/upl-host/upl-host/sdk/elementary"
 	"github.com/upl-host/upl-host/strategies/selection/reweighted"
 )
 
@@ -176,5 +176,5 @@ func power(x, exponent float64) float64 {
 	case x < math.SmallestNonzeroFloat64*(1<<52):
 		return 0
 	}
-	return elementary.NewPower(exponent).Of(x)
+	return elementary.Power(x, exponent)
 }

@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/upl-host/upl-host/sdk"
-	"github.com/upl-host/upl-host/strategies/elementary"
+	"github.com/upl-host/upl-host/sdk/elementary"
 	"github.com/upl-host/upl-host/strategies/vector"
 )
 

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/upl-host/upl-host/graphs/array"
+	"github.com/upl-host/upl-host/host/learn/numeric"
 )
 
 //go:embed testdata
@@ -141,7 +142,7 @@ func (c Case) Ints(t *testing.T, output string) []int {
 }
 
 // Pictures are the features, labels and one-hot targets of the rows that an input lists.
-func (c Case) Pictures(t *testing.T, key string) (features array.Matrix, labels []int, targets array.Matrix) {
+func (c Case) Pictures(t *testing.T, key string) (features array.Matrix, labels []int, targets numeric.Targets) {
 	t.Helper()
 	rows, err := c.data.inputs[key].Int()
 	if err != nil {
@@ -152,13 +153,25 @@ func (c Case) Pictures(t *testing.T, key string) (features array.Matrix, labels 
 		t.Fatal(err)
 	}
 	all, classes := c.Matrix(t, "features"), c.Matrix(t, "text_features").Rows
-	features, targets = array.NewMatrix(len(rows), all.Cols), array.NewMatrix(len(rows), classes)
+	features, targets = array.NewMatrix(len(rows), all.Cols), numeric.NewTargets(len(rows), classes, false)
 	for i, row := range rows {
 		copy(features.Row(i), all.Row(row))
 		labels = append(labels, of[row])
 		targets.Row(i)[of[row]] = 1
 	}
 	return features, labels, targets
+}
+
+// MakeSets turns every second row of targets into a candidate set: its class and the next.
+func MakeSets(targets *numeric.Targets) {
+	targets.Sets = make([]bool, targets.Rows)
+	for i := 0; i < targets.Rows; i += 2 {
+		row := targets.Row(i)
+		class := numeric.Largest(row)
+		targets.Sets[i] = true
+		row[class] /= 2
+		row[(class+1)%len(row)] = row[class]
+	}
 }
 
 // Near fails the test where two matrices differ by more than a tolerance.

@@ -183,39 +183,5 @@ func expFar(x float64) float64 {
 	return root * root
 }
 
-// Power is x to the power of an exponent, without a logarithm where the exponent is
-// a small fraction: 25, 0.5, 2.25.
-type Power struct {
-	exponent float64
-	root, n  int // the exponent is n / 2^root; n = 0: it is no small fraction
-}
-
-// NewPower is the power of an exponent above 0.
-func NewPower(exponent float64) Power {
-	const most, deepest = 1024, 4
-	for root := range deepest + 1 {
-		if n := math.Ldexp(exponent, root); n >= 1 && n <= most && n == math.Trunc(n) {
-			return Power{exponent, root, int(n)}
-		}
-	}
-	return Power{exponent: exponent}
-}
-
-// Of is x, of 0 to 1 and normal, to the power; what is too small is 0.
-func (p Power) Of(x float64) float64 {
-	if p.n == 0 {
-		return Exp(p.exponent * Log(x))
-	}
-	for range p.root {
-		x = math.Sqrt(x)
-	}
-	y := 1.0
-	for n := p.n; ; x *= x {
-		if n&1 == 1 {
-			y *= x
-		}
-		if n >>= 1; n == 0 {
-			return y
-		}
-	}
-}
+// Power is x, a normal number above 0, to the power of an exponent.
+func Power(x, exponent float64) float64 { return Exp(exponent * Log(x)) }
