@@ -49,10 +49,8 @@ func detect(path string) string {
 		}
 		return KindList
 	}
-	for _, kind := range layout.Kinds() {
-		if l, _ := layout.ByKind(kind); l.Split != "" && exists(filepath.Join(path, l.Split)) {
-			return kind
-		}
+	if kind := layoutAt(path); kind != "" {
+		return kind
 	}
 	has := func(patterns ...string) bool {
 		for _, pattern := range patterns {
@@ -64,14 +62,28 @@ func detect(path string) string {
 		return false
 	}
 	switch {
-	case has(classNamesFile) && has("images/val", "images/train"):
-		return KindImageNet
-	case has(variantsFile) && has("images_variant_test.txt"):
-		return kindAircraft
 	case has("*.parquet", "*/*.parquet", "*/*/*.parquet"):
 		return KindParquet
 	case has("*.tar", "*/*.tar", "*.tar.gz", "*/*.tar.gz", "*/nshards.txt"):
 		return KindWebDataset
 	}
 	return KindFolder
+}
+
+// layoutAt is which of the papers' data sets a folder is, by the files of its split;
+// empty: none.
+func layoutAt(folder string) string {
+	for _, kind := range layout.Kinds() {
+		if l, _ := layout.ByKind(kind); l.Split != "" && exists(filepath.Join(folder, l.Split)) {
+			return kind
+		}
+	}
+	has := func(name string) bool { return exists(filepath.Join(folder, filepath.FromSlash(name))) }
+	switch {
+	case has(classNamesFile) && (has("images/val") || has("images/train")):
+		return KindImageNet
+	case has(variantsFile) && has("images_variant_test.txt"):
+		return kindAircraft
+	}
+	return ""
 }

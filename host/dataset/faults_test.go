@@ -78,6 +78,21 @@ func TestFaults(t *testing.T) {
 		{"paths of Windows", map[string]string{"in/a.png": "", "c": two, "t.csv": "path,label\nin\\a.png,cat\n"}, dataset.Config{Kind: "csv", Path: "t.csv", Classes: "c"}, []string{`missing: in\a.png (`, `write paths with / in place of \`}},
 		{"an array", map[string]string{"c": two, "t.jsonl": `[{"path": "a.png"}]`}, dataset.Config{Kind: "jsonl", Path: "t.jsonl", Classes: "c"}, []string{"t.jsonl:1: want an object", "of one line: this begins an array"}},
 		{"no object", map[string]string{"c": two, "t.jsonl": "7\n{\"path\": 7}\n{\n"}, dataset.Config{Kind: "jsonl", Path: "t.jsonl", Classes: "c"}, []string{"t.jsonl:1: want an object", "this is of type number", "t.jsonl:2", "its path is of type number", "t.jsonl:3", "unexpected end of JSON"}},
+		{
+			"data sets taken for classes",
+			map[string]string{
+				"dtd/split_zhou_DescribableTextures.json": "{}", "dtd/images/a/1.png": "", "imagenet/classnames.txt": "", "imagenet/images/val/n1/1.png": "",
+				"fgvc_aircraft/variants.txt": "", "fgvc_aircraft/images_variant_test.txt": "", "fgvc_aircraft/images/1.png": "",
+			},
+			dataset.Config{Path: "."},
+			[]string{"3 faults", "dtd: is the data set dtd, no folder of classes: set dataset.kind to dtd", "dataset.kind to fgvc_aircraft", "dataset.kind to imagenet"},
+		},
+		{
+			"a data set taken for a folder of classes",
+			map[string]string{"split_zhou_StanfordCars.json": "{}", "cars_train/1.png": "", "cars_test/1.png": ""},
+			dataset.Config{Path: "."},
+			[]string{"set dataset.kind to stanford_cars"},
+		},
 		{"header twice", map[string]string{"c": two, "t.csv": "path,label,Path\n"}, dataset.Config{Kind: "csv", Path: "t.csv", Classes: "c"}, []string{"the header has the column path twice"}},
 		{"table empty", map[string]string{"c": two, "t.csv": ""}, dataset.Config{Kind: "csv", Path: "t.csv", Classes: "c"}, []string{"t.csv: is empty: want a header"}},
 		{"quotes", map[string]string{"c": two, "t.csv": "path\n\"a\nb\n"}, dataset.Config{Kind: "csv", Path: "t.csv", Classes: "c"}, []string{"t.csv: record on line 2", "quote"}},

@@ -24,6 +24,19 @@ func (r *reader) readFolder(s *source, folder string, labelled bool) {
 	}
 	w := &walk{reader: r, source: s, labelled: labelled}
 	w.folder(folder, ".", []fs.FileInfo{info})
+	if labelled {
+		r.checkLayouts(folder, s.folders)
+	}
+}
+
+// checkLayouts refuses the papers' data sets, whose own folders are no classes.
+func (r *reader) checkLayouts(folder string, within []string) {
+	for _, name := range append([]string{"."}, within...) {
+		place := filepath.Join(folder, name)
+		if kind := layoutAt(place); kind != "" {
+			r.faults.add(place, "is the data set %s, no folder of classes: set dataset.kind to %s", kind, kind)
+		}
+	}
 }
 
 // walk goes through a folder, along symbolic links too.
