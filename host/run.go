@@ -15,6 +15,7 @@ import (
 	"github.com/upl-host/upl-host/graphs"
 	"github.com/upl-host/upl-host/host/backbone"
 	"github.com/upl-host/upl-host/host/config"
+	"github.com/upl-host/upl-host/host/evaluate"
 	"github.com/upl-host/upl-host/host/folder"
 	"github.com/upl-host/upl-host/host/label"
 	"github.com/upl-host/upl-host/host/learn"
@@ -160,7 +161,7 @@ func (r *run) stageList(x *examiner) []stage {
 		{"combine", r.policyInputs(r.ensemble), r.combine},
 		{"select", r.policyInputs(r.selection), r.selectLabels},
 		{"learn", nothing, r.learn},
-		{"evaluate", nothing, x.evaluate},
+		{"evaluate", func() string { return evaluate.Format }, x.evaluate},
 		{"report", r.reportInputs, r.report},
 	}
 }

@@ -1,11 +1,14 @@
 package evaluate_test
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -255,6 +258,39 @@ func TestMetricsFile(t *testing.T) {
 			checkKeys(t, path, want.Labels)
 		})
 	}
+}
+
+// A run that was done is evaluated anew where metrics.json has other keys now: see Format.
+func TestFormat(t *testing.T) {
+	hash := sha256.New()
+	for _, key := range keysOf(reflect.TypeFor[evaluate.Metrics](), "") {
+		fmt.Fprintln(hash, key)
+	}
+	got := fmt.Sprintf("%s %x", evaluate.Format, hash.Sum(nil)[:8])
+	if want := "evaluation/2 200a03a945e977e5"; got != want {
+		t.Errorf("the keys of metrics.json are %q, not %q: where they changed, count Format up, and write both here", got, want)
+	}
+}
+
+// keysOf are the keys of a value in JSON, each with those around it.
+func keysOf(t reflect.Type, around string) (keys []string) {
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice:
+		return keysOf(t.Elem(), around)
+	case reflect.Struct:
+		for i := range t.NumField() {
+			f := t.Field(i)
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if name != "" {
+				name = around + "." + name
+				keys = append(keys, name)
+			} else if name = around; !f.Anonymous {
+				panic(f.Name + " has no key")
+			}
+			keys = append(keys, keysOf(f.Type, name)...)
+		}
+	}
+	return keys
 }
 
 // checkKeys reads metrics.json as a script would.

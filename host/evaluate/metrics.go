@@ -9,6 +9,10 @@ import (
 	"github.com/google/renameio/v2"
 )
 
+// Format is that of the files of the evaluation. Runs that were evaluated in another one are
+// evaluated anew, so it is counted up with every change of what these files say.
+const Format = "evaluation/2"
+
 // Metrics is the content of metrics.json.
 type Metrics struct {
 	// Labels tells whether any test picture has a label.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"path/filepath"
 	"unicode/utf8"
 
@@ -18,7 +17,7 @@ import (
 const (
 	mostOverlaps  = 20 // settings that a matrix of overlaps shows
 	mostBars      = 3  // settings whose pairs are bars: of so few a matrix has hardly a cell
-	longestColumn = 18 // characters of a column's name
+	longestColumn = 24 // characters of a column's name
 )
 
 // picks are a run's pseudo labels.
@@ -160,9 +159,7 @@ func drawOverlap(p *plot.Plot, all []picks, shares [][]*float64, width float64) 
 	}
 	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = -0.5, float64(n-1)-0.5, -0.5, float64(n-1)-0.5
 	p.X.Tick.Marker, p.Y.Tick.Marker = columns[:n-1], rows[1:]
-	p.X.Tick.Label.Rotation = math.Pi / 2
-	p.X.Tick.Label.XAlign, p.X.Tick.Label.YAlign = draw.XRight, draw.YCenter
-	p.X.Tick.Length = 3
+	figure.Upright(p)
 	p.X.Label.Text = overlapLabel
 	p.Add(cells, numbers)
 }

@@ -18,7 +18,7 @@ func (r *run) promptsFigure() (figure.Figure, string) {
 		return figure.Figure{}, nothingLearned
 	case len(learned.Seeds) < 2:
 		return figure.Figure{}, "there is one " + learned.Noun()
-	case len(learned.Ensembles) == 0 || learned.Ensembles[0].Top1 == nil:
+	case len(learned.Ensembles) == 0 || learned.Ensembles[0].Top1 == nil || learned.Ensembles[0].Size == 0: // the last: a file of another Format
 		return figure.Figure{}, "metrics.json has no ensembles of the first seeds"
 	}
 	learned, data := r.metrics.Learned, figure.NewTable("seeds", "ensemble", "last_seed", "last_seed_alone")

@@ -2,12 +2,10 @@ package report
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"sort"
 
 	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/vg/draw"
 
 	"github.com/upl-host/upl-host/host/evaluate"
 	"github.com/upl-host/upl-host/host/report/figure"
@@ -191,15 +189,8 @@ func classAxis(p *plot.Plot, rows []evaluate.ModelClass, width float64) {
 		ticks[i] = plot.Tick{Value: float64(i), Label: figure.Elide(row.Class, 17)}
 	}
 	p.X.Tick.Marker = ticks
-	upright(p)
-}
-
-// upright turns the names below a plot.
-func upright(p *plot.Plot) {
-	p.X.Tick.Label.Rotation = math.Pi / 2
-	p.X.Tick.Label.XAlign, p.X.Tick.Label.YAlign = draw.XRight, draw.YCenter
+	figure.Upright(p)
 	p.X.Tick.Label.Font.Size = 10.5
-	p.X.Tick.Length = 3
 }
 
 // modelRow is a class with its accuracy by each model; nil where it has no

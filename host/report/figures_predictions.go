@@ -293,9 +293,7 @@ func drawConfusion(p *plot.Plot, classes []string, counts map[[2]string]int, wid
 	}
 	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = -0.5, float64(n)-0.5, -0.5, float64(n)-0.5
 	p.X.Tick.Marker, p.Y.Tick.Marker = columns, figure.Names(names)
-	p.X.Tick.Label.Rotation = math.Pi / 2
-	p.X.Tick.Label.XAlign, p.X.Tick.Label.YAlign = draw.XRight, draw.YCenter
-	p.X.Tick.Length = 3
+	figure.Upright(p)
 	p.X.Tick.Label.Font.Size, p.Y.Tick.Label.Font.Size = 10.5, 10.5
 	p.X.Label.Text = "prediction"
 	p.Add(cells, numbers)

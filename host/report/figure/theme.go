@@ -140,6 +140,13 @@ var handler = sync.OnceValue(func() typesetter {
 	return typesetter{text.Plain{Fonts: font.NewCache(liberation.Collection())}}
 })
 
+// Upright turns the names below a plot, which would not fit side by side.
+func Upright(p *plot.Plot) {
+	label := &p.X.Tick.Label
+	label.Rotation, label.XAlign, label.YAlign = math.Pi/2, draw.XRight, draw.YCenter
+	p.X.Tick.Length = 3
+}
+
 // newPlot returns an empty plot in the theme: a light grid, quiet axes.
 func newPlot() *plot.Plot {
 	p := plot.New()

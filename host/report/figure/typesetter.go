@@ -41,6 +41,10 @@ func (h typesetter) Box(txt string, fnt font.Font) (width, height, depth vg.Leng
 
 // Draw implements text.Handler.
 func (h typesetter) Draw(c vg.Canvas, txt string, style text.Style, pt vg.Point) {
+	if style.Rotation != 0 {
+		// An axis lifts its names by their descent, into the ticks where they are turned.
+		pt.Y -= h.Extents(style.Font).Descent
+	}
 	target := underlying(c)
 	if target == nil {
 		style.Font = embedded(style.Font)
