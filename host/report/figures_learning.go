@@ -64,10 +64,10 @@ func drawPickAccuracy(p *plot.Plot, bins []evaluate.PicksByConfidence) {
 		bars = append(bars, figure.Bar{X1: bin.From + gap, X2: bin.To - gap, Y1: 0, Y2: share, Color: figure.Learned.Fade(0.6), Title: title})
 		middle := (bin.From + bin.To) / 2
 		whiskers = append(whiskers, figure.Segment{X1: middle, X2: middle, Y1: interval.From, Y2: interval.To, Color: figure.Ink.Fade(0.7), Width: 1.25, Title: title})
-		counts = append(counts, figure.Label{X: middle, Y: interval.To, DY: 8, Text: count(n), Color: figure.Muted, Align: draw.XCenter, Size: 10.5})
+		counts = append(counts, figure.Label{X: middle, Y: interval.To, DY: 12, Text: count(n), Color: figure.Muted, Align: draw.XCenter, Size: 10.5})
 	}
 	confidenceAxis(p, "confidence of the pseudo label")
-	p.Y.Min, p.Y.Max = 0, 1.08
+	p.Y.Min, p.Y.Max = 0, 1.12
 	p.Y.Tick.Marker = figure.Percent(0, 1, 0.2)
 	p.Add(figure.Grid{Horizontal: true}, bars, figure.Segments{{X2: 1, Y2: 1, Color: figure.Muted, Width: 1.25, Dashed: true}}, whiskers, counts)
 }

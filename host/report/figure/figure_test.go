@@ -217,6 +217,27 @@ func TestPrint(t *testing.T) {
 	}
 }
 
+// A name that is turned ends where its tick begins, below the axis.
+func TestUpright(t *testing.T) {
+	f := Figure{Width: Half, Height: 200, Draw: func(p *plot.Plot, _ float64) {
+		p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = -1, 1, 0, 1
+		p.X.Tick.Marker = plot.ConstantTicks{{Value: 0, Label: "sports equipment"}}
+		Upright(p)
+	}}
+	file, err := f.Print(SVG)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := regexp.MustCompile(`text-anchor="end" transform="rotate\(-90 [0-9.]+ ([0-9.]+)\)"`).FindSubmatch(file)
+	tick := regexp.MustCompile(`<path d="M([0-9.]+) ([0-9.]+)L([0-9.]+) ([0-9.]+)" fill="none" class="s-axis"`).FindSubmatch(file)
+	if name == nil || tick == nil {
+		t.Fatalf("there is no turned name, or no tick:\n%s", file)
+	}
+	if string(name[1]) != string(tick[2]) || string(tick[1]) != string(tick[3]) {
+		t.Errorf("the name ends at %s, the tick goes from %s down to %s", name[1], tick[4], tick[2])
+	}
+}
+
 // printedWidth reads a file's width, in centimetres.
 func printedWidth(t *testing.T, format Format, file []byte) (width float64) {
 	t.Helper()
