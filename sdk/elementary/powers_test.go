@@ -11,13 +11,14 @@ import (
 // TestPowers compares rows' powers with math's, up to the row's factor.
 func TestPowers(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
-	for _, exponent := range []float64{1, 0.5, 2, 10.0 / 3, 15.99, 16, 16.01, 25, 100, 1000, 7777.7, 0.3, 0.01, 0.001, 1e-38} {
+	for _, exponent := range []float64{1, 0.5, 2, 10.0 / 3, 25, 99.99, 100, 100.01, 1000, 7777.7, 0.3, 0.01, 0.001, 1e-38} {
 		powers := NewPowers(exponent)
 		for n := 1; n < 200; n++ {
 			row := drawn(random, n)
 			largest := slices.Max(row)
 			got := make([]float64, n)
-			sum, inOrder := powers.Of(got, row, largest), 0.0
+			powers.Of(got, row, largest)
+			var sum float64
 			factor := got[slices.Index(row, largest)]
 			for i, x := range row {
 				ratio := max(float64(x), Tiny) / float64(largest)
@@ -26,10 +27,10 @@ func TestPowers(t *testing.T) {
 				if y := got[i] / factor; !(math.Abs(y-want) <= near*want+1e-290) {
 					t.Fatalf("%v / %v to the power of %v: %v, not %v", x, largest, exponent, y, want)
 				}
-				inOrder += got[i]
+				sum += got[i]
 			}
-			if sum != inOrder || !(sum <= math.MaxFloat64/1e9) {
-				t.Fatalf("%d powers of %v sum to %v, not %v", n, exponent, sum, inOrder)
+			if !(sum <= math.MaxFloat64/1e9) {
+				t.Fatalf("%d powers of %v sum to %v", n, exponent, sum)
 			}
 		}
 	}
@@ -41,8 +42,11 @@ func TestPowersHuge(t *testing.T) {
 	row := []float32{0.25, math.Nextafter32(0.7, 0), 0.7, 0, 0.7, 0.1, 0.2, 0.3, 0.4, math.Nextafter32(0.7, 0), 0.7}
 	for _, exponent := range []float64{1e12, 1e30, 1 / float64(math.SmallestNonzeroFloat32)} {
 		got := make([]float64, len(row))
-		if sum := NewPowers(exponent).Of(got, row, 0.7); sum != 3 {
-			t.Errorf("to the power of %v: %v, which sum to %v", exponent, got, sum)
+		want := make([]float64, len(row))
+		NewPowers(exponent).Of(got, row, 0.7)
+		want[2], want[4], want[10] = got[2], got[2], got[2]
+		if !(got[2] > 1e-5 && got[2] <= 1) || !slices.Equal(got, want) {
+			t.Errorf("to the power of %v: %v", exponent, got)
 		}
 	}
 }
@@ -77,7 +81,7 @@ func BenchmarkPowers(b *testing.B) {
 			Exps(dst)
 		}
 	})
-	for _, exponent := range []float64{10.0 / 3, 25} {
+	for _, exponent := range []float64{10.0 / 3, 25, 200} {
 		powers := NewPowers(exponent)
 		b.Run(strconv.FormatFloat(exponent, 'g', 3, 64), func(b *testing.B) {
 			for b.Loop() {

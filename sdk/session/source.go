@@ -187,7 +187,11 @@ func (r *run) mean(b *batch, from, to int) {
 // temper fills dst with softmax(log max(p, tiny) / temperature), of the powers of 1 by
 // it; room is for as many numbers.
 func temper(row, dst []float32, powers *elementary.Powers, room []float64) {
-	sum := powers.Of(room, row, scan(row).p)
+	powers.Of(room, row, scan(row).p)
+	var sum float64
+	for _, e := range room {
+		sum += e
+	}
 	for c, e := range room {
 		dst[c] = float32(e / sum)
 	}

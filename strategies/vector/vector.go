@@ -6,7 +6,10 @@
 // fuse them), so that results are the same on all carriers.
 package vector
 
-import "math"
+import (
+	"math"
+	"unsafe"
+)
 
 // Step is how many elements a step takes.
 const Step = 32
@@ -41,7 +44,7 @@ func add[T float32 | float64](s *[Step]float64, weight float64, q *[Step]T, i in
 func MultiplyAtLeast(products []float64, p []float32, least float32) {
 	bits := int64(math.Float32bits(least))
 	for ; len(p) >= Step; products, p = products[Step:], p[Step:] {
-		x, q := (*[Step]float64)(products), (*[Step]float32)(p)
+		x, q := (*[Step]float64)(products), bitsOf(p)
 		x[0] *= atLeast(q[0], bits)
 		x[1] *= atLeast(q[1], bits)
 		x[2] *= atLeast(q[2], bits)
@@ -76,14 +79,20 @@ func MultiplyAtLeast(products []float64, p []float32, least float32) {
 		x[31] *= atLeast(q[31], bits)
 	}
 	for i, x := range p {
-		products[i] *= atLeast(x, bits)
+		products[i] *= atLeast(math.Float32bits(x), bits)
 	}
+}
+
+// bitsOf is a step of numbers by their bits: a module would write each number to memory
+// to get at these.
+func bitsOf(p []float32) *[Step]uint32 {
+	return (*[Step]uint32)(unsafe.Pointer((*[Step]float32)(p)))
 }
 
 // atLeast is max, which is a call in a module: the order of numbers that are not
 // negative is that of their bits.
-func atLeast(p float32, least int64) float64 {
-	bits := int64(math.Float32bits(p) &^ (1 << 31)) // 0 may be negative
+func atLeast(p uint32, least int64) float64 {
+	bits := int64(int32(p)) // -0 is far below
 	below := bits - least
 	return float64(math.Float32frombits(uint32(bits - below&(below>>63))))
 }
@@ -117,7 +126,7 @@ func product(d *[Step]float64, q *[Step]float32, f *[Step]float64, i int) {
 func ProductsAtLeast(dst []float64, p []float32, least float32, factors []float64) (sum float64) {
 	bits := int64(math.Float32bits(least))
 	for ; len(p) >= Step; dst, p, factors = dst[Step:], p[Step:], factors[Step:] {
-		d, q, f := (*[Step]float64)(dst), (*[Step]float32)(p), (*[Step]float64)(factors)
+		d, q, f := (*[Step]float64)(dst), bitsOf(p), (*[Step]float64)(factors)
 		sum = productAtLeast(d, q, f, bits, 0, sum)
 		sum = productAtLeast(d, q, f, bits, 1, sum)
 		sum = productAtLeast(d, q, f, bits, 2, sum)
@@ -152,13 +161,13 @@ func ProductsAtLeast(dst []float64, p []float32, least float32, factors []float6
 		sum = productAtLeast(d, q, f, bits, 31, sum)
 	}
 	for i, x := range p {
-		dst[i] = atLeast(x, bits) * factors[i]
+		dst[i] = atLeast(math.Float32bits(x), bits) * factors[i]
 		sum += dst[i]
 	}
 	return sum
 }
 
-func productAtLeast(d *[Step]float64, q *[Step]float32, f *[Step]float64, least int64, i int, sum float64) float64 {
+func productAtLeast(d *[Step]float64, q *[Step]uint32, f *[Step]float64, least int64, i int, sum float64) float64 {
 	d[i] = atLeast(q[i], least) * f[i]
 	return sum + d[i]
 }

@@ -61,7 +61,7 @@ func TestRowsAgainstLoops(t *testing.T) {
 
 		sumA, sumB, signs := DotTwo(p[0], p[1], a, least)
 		four, atLeast, multiplied, divided := slices.Clone(a), make([]float64, n), slices.Clone(a), slices.Clone(a)
-		AddFour(four, &weights, p[0], p[1], p[2], p[3])
+		AddFour(four, weights, p[0], p[1], p[2], p[3])
 		total := ProductsAtLeast(atLeast, p[0], least, a)
 		ofMultiplied := Multiply(multiplied, a)
 		DivideLess(divided, 0.7, 0.2)

@@ -22,7 +22,8 @@ type Matrix struct {
 	powers   *elementary.Powers   // likewise
 	products []float64
 
-	row, ones []float64 // of AddColumns
+	row, ones []float64    // of AddColumns
+	four      [4][]float64 // of AddColumns, where the power is not 1
 }
 
 // Open opens the views. A policy needs [sdk.ViewRows] and [sdk.ViewStats] for it.
@@ -39,6 +40,9 @@ func Open(s *sdk.Setup, exponent float64) (m *Matrix, err error) {
 	}
 	if exponent != 1 {
 		m.powers = elementary.NewPowers(exponent)
+		for i := range m.four {
+			m.four[i] = make([]float64, s.Classes)
+		}
 		m.stats, err = s.OpenStats(sdk.Ensemble, sdk.FlagNoEntropy)
 	}
 	return m, err
@@ -64,8 +68,7 @@ func (m *Matrix) Rows(first, n int, visit func(row int, products []float64, sum 
 		if stats == nil {
 			sum = vector.ProductsAtLeast(m.products, row, elementary.Tiny, m.Weights)
 		} else {
-			m.powers.Of(m.products, row, stats[i].P)
-			sum = vector.Multiply(m.products, m.Weights)
+			sum = m.powered(m.products, row, stats[i].P)
 		}
 		if err := visit(first+i, m.products, sum); err != nil {
 			return err
@@ -77,16 +80,15 @@ func (m *Matrix) Rows(first, n int, visit func(row int, products []float64, sum 
 // AddColumns adds the rows of the batch that is at hand to sums by class, each divided
 // by its own sum and by a number. A row of zeros stays so.
 func (m *Matrix) AddColumns(sums []float64, first, n int, by float64) error {
-	if m.stats != nil {
-		return m.Rows(first, n, func(_ int, products []float64, sum float64) error {
-			if factor := 1 / (sum * by); factor <= math.MaxFloat64 {
-				vector.AddScaled(sums, factor, products)
-			}
-			return nil
-		})
-	}
 	p, err := m.rows.Read(first, n)
 	if err != nil {
+		return err
+	}
+	if m.stats != nil {
+		stats, err := m.stats.Read(first, n)
+		if err == nil {
+			m.addPowered(sums, p, stats, by)
+		}
 		return err
 	}
 	// Without their weights, which are alike for all rows; no sum is so small that a
@@ -117,7 +119,7 @@ func (m *Matrix) addFour(p []float32, by float64) (rest []float32) {
 		}
 	} else {
 		factors := [4]float64{1 / (sumA * by), 1 / (sumB * by), 1 / (sumC * by), 1 / (sumD * by)}
-		vector.AddFour(m.products, &factors, a, b, c, d)
+		vector.AddFour(m.products, factors, a, b, c, d)
 	}
 	return p[4*n:]
 }
@@ -127,6 +129,31 @@ func (m *Matrix) addOne(row []float32, by float64) {
 	sum := vector.ProductsAtLeast(m.row, row, elementary.Tiny, m.Weights)
 	vector.ProductsAtLeast(m.row, row, elementary.Tiny, m.ones)
 	vector.AddScaled(m.products, 1/(sum*by), m.row)
+}
+
+// addPowered adds rows' powers times the weights to sums, four rows at a time.
+func (m *Matrix) addPowered(sums []float64, p []float32, stats []sdk.Stats, by float64) {
+	classes, four := len(m.Weights), &m.four
+	for len(stats) > 0 {
+		var factors [4]float64
+		n := min(len(stats), len(four))
+		for i := range n {
+			sum := m.powered(four[i], p[i*classes:(i+1)*classes], stats[i].P)
+			if factor := 1 / (sum * by); factor <= math.MaxFloat64 {
+				factors[i] = factor
+			}
+		}
+		// With fewer than four, the others' factors are 0.
+		vector.AddFour(sums, factors, four[0], four[1], four[2], four[3])
+		p, stats = p[n*classes:], stats[n:]
+	}
+}
+
+// powered fills dst with a row to the power, times the weights, and gives the sum. They
+// are of what the row is of its largest: of themselves they could all be too small.
+func (m *Matrix) powered(dst []float64, row []float32, largest float32) (sum float64) {
+	m.powers.Of(dst, row, largest)
+	return vector.Multiply(dst, m.Weights)
 }
 
 // Rescale multiplies all weights by a power of two, which changes no row, so that the
