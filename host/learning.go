@@ -140,11 +140,14 @@ func (r *run) keptContexts(prompts *learn.ClassPrompts) (string, error) {
 	return filepath.Join(r.config.Cache.Dir, "contexts", name), nil
 }
 
-// programDigest is the hash of this program's file.
+// programDigest is the hash of this program's file: of the one that runs, where a new
+// one has been put in its place since.
 var programDigest = sync.OnceValues(func() (string, error) {
-	path, err := os.Executable()
-	if err != nil {
-		return "", fmt.Errorf("finding this program: %w", err)
+	path := "/proc/self/exe"
+	if _, err := os.Stat(path); err != nil {
+		if path, err = os.Executable(); err != nil {
+			return "", fmt.Errorf("finding this program: %w", err)
+		}
 	}
 	sum, err := folder.HashFile(path)
 	if err != nil {

@@ -10,12 +10,6 @@ import (
 	"strings"
 )
 
-// Values of learn.labels and learn.method that decide what K means.
-const (
-	labelsTrue     = "true"
-	methodZeroShot = "zero-shot"
-)
-
 // maxRuns bounds a matrix.
 const maxRuns = 10_000
 
@@ -366,12 +360,12 @@ func (x expanded) in(c *Config) Coordinates {
 	if known != nil {
 		at.Known = known.name
 	}
-	if at.Strategy == "" && c.Learn.Labels != labelsTrue && (known == nil || !slices.Contains(known.ignores, axisStrategies)) {
+	if at.Strategy == "" && c.Learn.Labels != LabelsTrue && (known == nil || !slices.Contains(known.ignores, axisStrategies)) {
 		at.Strategy = filepath.Base(c.Label.Selection.Plugin)
 	}
 	if cell := x.cells[axisK]; cell != nil {
 		at.K, _ = strconv.Atoi(cell.Name)
-	} else if c.Learn.Labels == labelsTrue && c.Learn.Method != methodZeroShot {
+	} else if c.Learn.Labels == LabelsTrue && c.Learn.Method != MethodZeroShot {
 		at.K = c.Learn.Shots
 	} else if k, ok := c.Label.Selection.Params["k"].(int64); ok && at.Strategy != "" {
 		at.K = int(k)

@@ -122,7 +122,7 @@ func (l *loader) overlay(o overlay) {
 	}
 	if o.k != "" {
 		key := "label.selection.params.k="
-		if l.viper.GetString(viperPath("learn.labels")) == labelsTrue {
+		if l.viper.GetString(viperPath("learn.labels")) == LabelsTrue {
 			key = "learn.shots="
 		}
 		l.assignment(key+o.k, l.merge)

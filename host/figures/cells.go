@@ -12,6 +12,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/upl-host/upl-host/host/config"
 	"github.com/upl-host/upl-host/host/evaluate"
 )
 
@@ -182,5 +183,5 @@ func readRun(dir string) ([]cell, error) {
 	return cells, nil
 }
 
-// zeroShot is what the method is called that learns nothing.
-const zeroShot = "zero-shot"
+// zeroShot is what the method is called that learns nothing, of runs and of matrices.
+const zeroShot = config.MethodZeroShot

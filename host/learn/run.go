@@ -131,8 +131,9 @@ func NewPlan(settings Settings, pictures int) Plan {
 
 // Run learns the contexts of all seeds and returns them in the order of
 // Settings.Seeds. A group of seeds (Settings.Together) whose files are there, of
-// the same inputs, is not learned again, nor is one that another run has Kept; one that
-// was interrupted goes on at its last saved epoch. When ctx ends, or after an error, what is done is saved.
+// the same inputs, is not learned again, nor is one that another run has Kept; one
+// that was interrupted goes on at its last saved epoch. When ctx ends, or after an
+// error, what is done is saved.
 //
 // Errors: ErrNothingToLearn, DivergedError, those of the Gradienter and of files.
 func Run(ctx context.Context, job Job) ([]Context, error) {
@@ -143,12 +144,13 @@ func Run(ctx context.Context, job Job) ([]Context, error) {
 	if err := j.digestInputs(); err != nil {
 		return nil, err
 	}
-	folders := []string{ContextPath(j.Folder, 0), CurvePath(j.Folder, 0)}
-	if j.Kept != "" {
-		folders = append(folders, j.keptPath(j.Settings.groups()[0]))
-	}
-	if err := makeFolders(folders...); err != nil {
+	if err := makeFolders(ContextPath(j.Folder, 0), CurvePath(j.Folder, 0)); err != nil {
 		return nil, err
+	}
+	if j.Kept != "" {
+		if err := os.MkdirAll(j.Kept, 0o755); err != nil {
+			return nil, fmt.Errorf("keeping what is learned: %w: set cache.dir to a folder that can be written to", err)
+		}
 	}
 	r := &run{Job: j, contexts: make(map[uint64]Context), plan: NewPlan(j.Settings, j.pictures())}
 	if err := r.lookBack(); err != nil {

@@ -23,9 +23,6 @@ type Result struct {
 	Elsewhere int `json:"elsewhere,omitempty"`
 }
 
-// zeroShot is the known method that learns nothing.
-const zeroShot = "zero-shot"
-
 // Status of a run in a matrix.
 type Status string
 

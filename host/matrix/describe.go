@@ -53,7 +53,7 @@ func work(c *config.Config) string {
 		models[i] = m.Name
 	}
 	of := strings.Join(models, ", ")
-	if c.Learn.Method == "zero-shot" {
+	if c.Learn.Method == config.MethodZeroShot {
 		return of + ": nothing is learnt"
 	}
 	labels := "pseudo labels by " + c.Label.Selection.Plugin

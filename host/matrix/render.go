@@ -9,6 +9,8 @@ import (
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/upl-host/upl-host/host/config"
 )
 
 // interval is that of the mean in words; nothing with fewer than two runs.
@@ -22,7 +24,7 @@ func (r Row) interval() string {
 // details are the figures of one row in words: its interval and what it was made of.
 func (r Row) details() []string {
 	gain, labels := "", ""
-	if r.Known != zeroShot && !math.IsNaN(r.Top1.Mean-r.ZeroShot) {
+	if r.Known != config.MethodZeroShot && !math.IsNaN(r.Top1.Mean-r.ZeroShot) {
 		gain = fmt.Sprintf("%+.1f", 100*(r.Top1.Mean-r.ZeroShot))
 	}
 	if !math.IsNaN(r.PseudoLabels) {

@@ -240,7 +240,7 @@ func (t *Table) block(title string, columns []string, means bool, in func(Row) b
 			}
 		}
 		l := &b.lines[at]
-		l.supervised, l.zeroShot = l.supervised || r.Supervised, r.Known == zeroShot
+		l.supervised, l.zeroShot = l.supervised || r.Supervised, r.Known == config.MethodZeroShot
 		l.cells[slices.Index(columns, columnOf(*r))] = entry{row: r, mean: r.Top1.Mean}
 	}
 	if means {
