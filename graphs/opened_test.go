@@ -13,12 +13,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/upl-host/upl-host/graphs"
 	"github.com/upl-host/upl-host/graphs/array"
@@ -271,24 +270,53 @@ func TestNoGradient(t *testing.T) {
 	}
 }
 
+// TestConcurrentUse: goroutines that share a model, while others are opened and the
+// collector frees what nobody holds, get the bytes that one alone gets.
 func TestConcurrentUse(t *testing.T) {
-	m := open(t, exported(t), graphs.Options{})
+	dir := exported(t)
+	m := open(t, dir, graphs.Options{})
 	want, err := m.EncodeImage(t.Context(), ramp(2), 2)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var group sync.WaitGroup
-	for range 4 {
-		group.Go(func() {
-			got, err := m.EncodeImage(t.Context(), ramp(2), 2)
+	done := make(chan struct{})
+	var background, group sync.WaitGroup
+	background.Go(func() {
+		for closed := false; !closed; {
+			select {
+			case <-done:
+				closed = true
+			default:
+				runtime.GC()
+			}
+		}
+	})
+	group.Go(func() {
+		for range 20 {
+			other, err := graphs.Open(dir, graphs.Options{})
 			if err != nil {
 				t.Error(err)
-			} else if d := cmp.Diff(want, got); d != "" {
-				t.Error(d)
+				return
+			}
+			if err := other.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	for range 16 {
+		group.Go(func() {
+			for range 50 {
+				got, err := m.EncodeImage(t.Context(), ramp(2), 2)
+				if err != nil || !slices.Equal(got.Data, want.Data) {
+					t.Errorf("the features are not the same: %v", err)
+					return
+				}
 			}
 		})
 	}
 	group.Wait()
+	close(done)
+	background.Wait()
 }
 
 // TestMemoryIsBounded feeds 1 GB in all: tensors must be freed on the way.

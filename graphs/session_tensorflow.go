@@ -126,8 +126,13 @@ func Devices() ([]Device, error) {
 // Version returns the version of the linked TensorFlow.
 func Version() string { return tf.Version() }
 
+// empty is the graph of sessions that are only asked for their devices. It stays for
+// good: nothing in graft keeps a graph from being collected, and so from being freed,
+// while TF_NewSession is still at work on it.
+var empty = sync.OnceValues(func() (*tf.Graph, error) { return op.NewScope().Finalize() })
+
 func listDevices(config *tf.SessionOptions) (_ []Device, err error) {
-	g, err := op.NewScope().Finalize()
+	g, err := empty()
 	if err != nil {
 		return nil, err
 	}
@@ -248,7 +253,9 @@ func fromTensorFlow(t *tf.Tensor) (tensor, error) {
 		n *= int(d)
 	}
 	result.floats = make([]float32, n)
-	if _, err := t.WriteContentsTo((*sink)(new(array.Bytes(result.floats)))); err != nil {
+	_, err := t.WriteContentsTo((*sink)(new(array.Bytes(result.floats))))
+	runtime.KeepAlive(t) // WriteContentsTo reads TensorFlow's memory, which goes when t does
+	if err != nil {
 		return tensor{}, fmt.Errorf("copying the tensor: %w", err)
 	}
 	return result, nil

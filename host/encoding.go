@@ -153,7 +153,7 @@ func (r *run) encoders(union []int, limits preprocess.Limits) (models []encode.M
 // that name a view, of views of them.
 func (r *run) featureCache(d *backbone.Description, device string, limits preprocess.Limits, view ...string) (*encode.Cache, error) {
 	const letters = 32
-	name := digest(append([]string{d.Key(device), fmt.Sprint(limits, r.config.Run.BatchSize)}, view...)...)[:letters]
+	name := digest(append([]string{d.Key(device), fmt.Sprint(limits, encode.BatchSize(r.config.Run.BatchSize))}, view...)...)[:letters]
 	return encode.OpenCache(filepath.Join(r.config.Cache.Dir, "features", name), d.Config.EmbeddingWidth, r.log)
 }
 

@@ -65,7 +65,7 @@ func long(t *testing.T) job {
 	return job{arguments: []string{
 		"run", "-c", filepath.Join(demo, "glyphs.yaml"),
 		"--set", fmt.Sprintf("models=[{path: %s}, {path: %s}]", filepath.Join(folder, "vit"), filepath.Join(folder, "rn")),
-		"--set", "run.batch_size=2", "--set", "learn.epochs=30", "--set", "learn.seeds=2",
+		"--set", "run.batch_size=1", "--set", "learn.epochs=30", "--set", "learn.seeds=2",
 	}}.in(t.TempDir())
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"sync"
 
 	tf "github.com/wamuir/graft/tensorflow"
@@ -80,7 +81,9 @@ func decodeComponents(data []byte, p *Picture) (*Picture, error) {
 	if shape := out[0].Shape(); len(shape) != 3 || shape[0] != int64(p.Height) || shape[1] != int64(p.Width) {
 		return nil, fmt.Errorf("%w: decoded to %v, not %d x %d", ErrCorrupt, shape, p.Width, p.Height)
 	}
-	if _, err := out[0].WriteContentsTo(&filler{rest: p.pix}); err != nil {
+	_, err = out[0].WriteContentsTo(&filler{rest: p.pix})
+	runtime.KeepAlive(out) // WriteContentsTo reads TensorFlow's memory, which goes when the tensor does
+	if err != nil {
 		return nil, fmt.Errorf("taking pixels from TensorFlow: %w", err)
 	}
 	return p, nil

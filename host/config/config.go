@@ -319,8 +319,9 @@ type Run struct {
 	// Threads to compute with; 0 is one for each core. Results are the same
 	// with any number.
 	Threads int `yaml:"threads" default:"0" range:"[0,4096]" results:"no" example:"4"`
-	// Pictures encoded at once: more take more memory. The last bits of features
-	// depend on it, since other kernels serve other sizes.
+	// Pictures encoded at once, from 2 on rounded up to a multiple of 8: more take
+	// more memory. The last bits of features depend on it, since other kernels
+	// serve other sizes.
 	BatchSize int `yaml:"batch_size" default:"32" range:"[1,4096]" example:"8"`
 	// In what numbers matrices are multiplied, of the towers and of the gradient.
 	// `bfloat16` is for processors with AVX512_BF16 or AMX_BF16 and fails elsewhere,

@@ -70,9 +70,9 @@ func Files(paths []string) []Source {
 
 // Options of Encode. The zero value of a field means its default.
 type Options struct {
-	// BatchSize is the number of pictures a tower gets at once, 32 by default.
-	// Batches are padded to it, so that a picture's features do not depend on
-	// how many others are encoded with it.
+	// BatchSize is the number of pictures a tower gets at once, 32 by default and as
+	// BatchSize has it. Batches are padded to it, so that a picture's features do not
+	// depend on how many others are encoded with it.
 	BatchSize int
 	// Workers is the number of pictures decoded at once, by default one a CPU.
 	Workers int
@@ -86,10 +86,23 @@ type Options struct {
 	Progress func(done int)
 }
 
+// BatchSize is the number of pictures that a tower gets at once where n are asked
+// for: 1, or the next multiple of 8. In others a picture's features depend on its
+// place: kernels take the rows of a product in groups of up to 8, and the sums of
+// those that are left over end otherwise in the last bit.
+func BatchSize(n int) int {
+	const group = 8
+	if n <= 1 {
+		return 1
+	}
+	return (n + group - 1) / group * group
+}
+
 func (o Options) withDefaults() Options {
 	if o.BatchSize <= 0 {
 		o.BatchSize = 32
 	}
+	o.BatchSize = BatchSize(o.BatchSize)
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
@@ -220,7 +233,7 @@ type batch struct {
 	keys   []Key
 	failed []error
 	rows   [][]int     // per model: which pictures of the batch it encodes
-	pixels [][]float32 // per model: BatchSize pictures, those of rows first
+	pixels [][]float32 // per model: BatchSize pictures, each in its place, zeros where none is encoded
 }
 
 func prepare(ctx context.Context, sources []Source, first int, models []Model, options Options) (*batch, error) {
@@ -278,7 +291,8 @@ func (b *batch) assign(models []Model, batchSize int) [][][]float32 {
 			if slots[i] == nil {
 				slots[i] = make([][]float32, len(models))
 			}
-			slots[i][m] = b.pixels[m][len(b.rows[m])*size:][:size]
+			// Its place does not depend on what the cache has.
+			slots[i][m] = b.pixels[m][i*size:][:size]
 			b.rows[m] = append(b.rows[m], i)
 		}
 	}
@@ -297,14 +311,14 @@ func (b *batch) encode(ctx context.Context, m int, model Model, sources []Source
 		return 0, fmt.Errorf("encoding %s to %s with model %s: %w", sources[b.first+rows[0]].Name(), sources[b.first+rows[len(rows)-1]].Name(), model.Name, err)
 	}
 	n := 0
-	for row, i := range b.rows[m] {
+	for _, i := range b.rows[m] {
 		if b.failed[i] != nil {
 			continue
 		}
-		if err := features.Slice(row, row+1).CheckFinite(); err != nil {
+		if err := features.Slice(i, i+1).CheckFinite(); err != nil {
 			return n, &PictureError{File: sources[b.first+i].Name(), Err: fmt.Errorf("features of model %s: %w", model.Name, err)}
 		}
-		model.Cache.Put(b.keys[i], features.Row(row))
+		model.Cache.Put(b.keys[i], features.Row(i))
 		n++
 	}
 	return n, nil

@@ -251,3 +251,39 @@ func TestModelsWantDifferentPictures(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// places is a tower that says at which place of its batch a picture stood.
+type places struct{}
+
+func (places) EncodeImage(_ context.Context, _ []float32, n int) (array.Matrix, error) {
+	out := array.NewMatrix(n, 3)
+	for i := range n {
+		out.Row(i)[0] = float32(i)
+	}
+	return out, nil
+}
+
+// TestPlacesInABatch: what the cache has already leaves the others in their places.
+func TestPlacesInABatch(t *testing.T) {
+	files := pictures(t, 16)
+	cache := encode.NewCache(3)
+	for _, files := range [][]string{files[:3], files} {
+		result, err := encode.Encode(t.Context(), encode.Files(files), []encode.Model{{Name: "m", Tower: places{}, Transform: transform(t), Cache: cache}}, encode.Options{BatchSize: 8})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, key := range result.Keys {
+			if got := cache.Get(key)[0]; got != float32(i%8) {
+				t.Errorf("picture %d of %d was at place %v, not %d", i, len(files), got, i%8)
+			}
+		}
+	}
+}
+
+func TestBatchSize(t *testing.T) {
+	for asked, want := range map[int]int{1: 1, 2: 8, 8: 8, 9: 16, 32: 32, 100: 104} {
+		if got := encode.BatchSize(asked); got != want {
+			t.Errorf("of %d asked for: %d, want %d", asked, got, want)
+		}
+	}
+}

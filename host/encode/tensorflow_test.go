@@ -44,13 +44,13 @@ func open(t *testing.T, name string, threads int) (*graphs.Model, *preprocess.Tr
 }
 
 // encodeAll encodes files with an empty cache and returns their features.
-func encodeAll(t *testing.T, model *graphs.Model, transform *preprocess.Transform, files []string) map[string][]float32 {
+func encodeAll(t *testing.T, model *graphs.Model, transform *preprocess.Transform, files []string, batch int) map[string][]float32 {
 	t.Helper()
 	cache, err := encode.OpenCache(t.TempDir(), model.Config().EmbeddingWidth, slog.Default())
 	if err != nil {
 		t.Fatal(err)
 	}
-	result, err := encode.Encode(context.Background(), encode.Files(files), []encode.Model{{Name: "m", Tower: model, Transform: transform, Cache: cache}}, encode.Options{})
+	result, err := encode.Encode(context.Background(), encode.Files(files), []encode.Model{{Name: "m", Tower: model, Transform: transform, Cache: cache}}, encode.Options{BatchSize: batch})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,23 +75,25 @@ func TestFeaturesDependOnThePictureAlone(t *testing.T) {
 	for _, name := range []string{"vit", "rn"} {
 		t.Run(name, func(t *testing.T) {
 			two, transform := open(t, name, 2)
-			want := encodeAll(t, two, transform, files)
+			one, _ := open(t, name, 1)
 			shuffled := slices.Clone(files)
 			rand.New(rand.NewPCG(1, 2)).Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
-			one, _ := open(t, name, 1)
-			for what, got := range map[string]map[string][]float32{
-				"in another order": encodeAll(t, two, transform, shuffled),
-				"with few others":  encodeAll(t, two, transform, shuffled[:41]),
-				"with one thread":  encodeAll(t, one, transform, shuffled),
-			} {
-				different := 0
-				for file, features := range got {
-					if !slices.Equal(features, want[file]) {
-						different++
+			for _, batch := range []int{1, 2, 8, 13, 32} {
+				want := encodeAll(t, two, transform, files, batch)
+				for what, got := range map[string]map[string][]float32{
+					"in another order": encodeAll(t, two, transform, shuffled, batch),
+					"with few others":  encodeAll(t, two, transform, shuffled[:41], batch),
+					"with one thread":  encodeAll(t, one, transform, shuffled, batch),
+				} {
+					different := 0
+					for file, features := range got {
+						if !slices.Equal(features, want[file]) {
+							different++
+						}
 					}
-				}
-				if different > 0 {
-					t.Errorf("%s: %d of %d pictures have other features", what, different, len(got))
+					if different > 0 {
+						t.Errorf("batches of %d, %s: %d of %d pictures have other features", batch, what, different, len(got))
+					}
 				}
 			}
 		})
