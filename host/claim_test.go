@@ -46,6 +46,12 @@ func TestClaim(t *testing.T) {
 	if err := claim(f, configured(t, "run.threads=3", "name=other", "log.level=debug")); err != nil {
 		t.Errorf("what changes no result is refused: %v", err)
 	}
+	plain := opened(t, t.TempDir())
+	for _, epochs := range []string{"learn.epochs=50", "learn.epochs=7"} {
+		if err := claim(plain, configured(t, "learn.method=zero-shot", epochs)); err != nil {
+			t.Errorf("what zero-shot classification does not use is refused: %v", err)
+		}
+	}
 	err := claim(f, configured(t, "learn.epochs=7", "label.selection.params={k: 3}", "run.threads=2"))
 	var other *OtherConfigurationError
 	var usage *UsageError

@@ -34,8 +34,16 @@ func (c *Config) Effective(folder string) []byte {
 // results: not the run's name and folder, device, threads, caches, limits,
 // report and log. Models and data are known by their paths alone here.
 func (c *Config) Fingerprint() string {
-	sum := sha256.Sum256(encode(c.tree(Root(), "", reflect.ValueOf(*c), "", func(k *Key) bool { return k.Results })))
+	sum := sha256.Sum256(encode(c.tree(Root(), "", reflect.ValueOf(*c), "", c.decides)))
 	return hex.EncodeToString(sum[:])
+}
+
+// decides reports whether a key determines results: of `learn`, zero-shot
+// classification has the method alone.
+func (c *Config) decides(key *Key) bool {
+	const learn = "learn."
+	idle := c.Learn.Method == MethodZeroShot && strings.HasPrefix(key.Path, learn) && key.Path != learn+"method"
+	return key.Results && !idle
 }
 
 // Difference is a key that differs between two configurations.
@@ -44,7 +52,7 @@ type Difference struct {
 	Key string
 	// A and B are the values, as YAML in one line.
 	A, B string
-	// Results says whether the key determines results.
+	// Results says whether the key determines results, of one of them at least.
 	Results bool
 }
 
@@ -56,7 +64,7 @@ func Diff(a, b *Config) []Difference {
 	for _, key := range Root().Leaves() {
 		x, y := a.value(key), b.value(key)
 		if x != y {
-			differences = append(differences, Difference{Key: key.Path, A: x, B: y, Results: key.Results})
+			differences = append(differences, Difference{Key: key.Path, A: x, B: y, Results: a.decides(key) || b.decides(key)})
 		}
 	}
 	return differences
