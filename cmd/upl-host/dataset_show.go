@@ -87,7 +87,7 @@ func writeSheet(cmd *cobra.Command, i *host.Inspection, limits preprocess.Limits
 		return err
 	}
 	if failed > 0 {
-		fmt.Fprintf(cmd.ErrOrStderr(), "warning: %d pictures cannot be shown; `upl-host dataset check` says why\n", failed)
+		fmt.Fprintf(cmd.ErrOrStderr(), "warning: %s cannot be shown; `upl-host dataset check` says why\n", plural(failed, "picture"))
 	}
 	fmt.Fprintf(cmd.ErrOrStderr(), "contact sheet: %s\n", file)
 	return nil
@@ -139,11 +139,11 @@ func printOverview(w io.Writer, o *inspect.Overview) error {
 func splitWords(s inspect.Split) string {
 	switch {
 	case s.Labelled == 0:
-		return fmt.Sprintf("%d pictures, no labels", s.Pictures)
+		return fmt.Sprintf("%s, no labels", plural(s.Pictures, "picture"))
 	case s.Labelled < s.Pictures:
-		return fmt.Sprintf("%d pictures, %d with labels; %s", s.Pictures, s.Labelled, extremes(s))
+		return fmt.Sprintf("%s, %d with labels; %s", plural(s.Pictures, "picture"), s.Labelled, extremes(s))
 	}
-	return fmt.Sprintf("%d pictures; %s", s.Pictures, extremes(s))
+	return fmt.Sprintf("%s; %s", plural(s.Pictures, "picture"), extremes(s))
 }
 
 func extremes(s inspect.Split) string {

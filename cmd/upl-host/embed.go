@@ -43,7 +43,7 @@ cannot be decoded are named on standard error and left out, and the exit code is
 		if err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: features of %d pictures\n", out, len(files)-len(failures)); err != nil {
+		if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: features of %s\n", out, plural(len(files)-len(failures), "picture")); err != nil {
 			return err
 		}
 		return failed(cmd.ErrOrStderr(), failures, len(files))

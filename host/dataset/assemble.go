@@ -172,7 +172,7 @@ func (r *reader) allNotes(data *Dataset, labels map[string]int) []string {
 		}
 	}
 	if len(empty) > 0 {
-		notes = append(notes, fmt.Sprintf("%d class folders have no pictures: %s", len(empty), examples(empty)))
+		notes = append(notes, "class folders without pictures: "+examples(empty))
 	}
 	return notes
 }

@@ -51,7 +51,7 @@ func (r *reader) readContainers(s *source) {
 		s.entries = append(s.entries, e)
 	}
 	for _, name := range slices.Sorted(maps.Keys(others)) {
-		r.note("%d pictures of the split %s are left out: %s, %s and %s are read", others[name], name, SplitTraining, SplitValidation, SplitTest)
+		r.note("pictures of the split %s that are left out: %d; %s, %s and %s are read", name, others[name], SplitTraining, SplitValidation, SplitTest)
 	}
 }
 

@@ -53,7 +53,7 @@ func TestWebDataset(t *testing.T) {
 		Templates: []string{"a {}."},
 		Notes: []string{
 			"none of the 2 pictures in " + filepath.Join(root, "unlabeled") + " has a .cls beside it: they have no labels",
-			"2 pictures of the split unlabeled are left out: train, val and test are read",
+			"pictures of the split unlabeled that are left out: 2; train, val and test are read",
 		},
 	}
 	if diff := cmp.Diff(want, mustOpen(t, c)); diff != "" {

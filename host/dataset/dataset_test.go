@@ -77,7 +77,7 @@ func TestFolder(t *testing.T) {
 			"Dog/a.tiff=Dog", "tabby_cat/10.png=tabby cat", "tabby_cat/2.JPG=tabby cat", "tabby_cat/more/1.webp=tabby cat",
 		},
 		Ignored: 8,
-		Notes:   []string{"8 files are ignored, as their names are not those of pictures: 4 hidden, 2 .heic, 1 .txt, 1 without an ending", "1 class folders have no pictures: empty"},
+		Notes:   []string{"files that are ignored, as their names are not those of pictures: 4 hidden, 2 .heic, 1 .txt, 1 without an ending", "class folders without pictures: empty"},
 	}
 	want.Test = want.Unlabeled
 	if diff := cmp.Diff(want, mustOpen(t, dataset.Config{Path: root})); diff != "" {
@@ -175,7 +175,7 @@ func TestList(t *testing.T) {
 		Classes:   []string{"cat=cat", "dog=dog"},
 		Unlabeled: []string{"b.png=", "deep/er/a.gif=", "deep/link.bmp=", "linked/a.gif="},
 		Ignored:   2,
-		Notes:     []string{"2 files are ignored, as their names are not those of pictures: 1 .txt, 1 without an ending"},
+		Notes:     []string{"files that are ignored, as their names are not those of pictures: 1 .txt, 1 without an ending"},
 	}
 	want.Test = want.Unlabeled
 	if diff := cmp.Diff(want, mustOpen(t, c)); diff != "" {

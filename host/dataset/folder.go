@@ -146,5 +146,5 @@ func (d *Dataset) IgnoredNote() string {
 	for i, kind := range kinds {
 		kinds[i] = fmt.Sprintf("%d %s", counts[kind], kind)
 	}
-	return fmt.Sprintf("%d files are ignored, as their names are not those of pictures: %s", len(d.Ignored), examples(kinds))
+	return fmt.Sprintf("files that are ignored, as their names are not those of pictures: %s", examples(kinds))
 }

@@ -74,7 +74,7 @@ func TestLayoutFaults(t *testing.T) {
 		{
 			"a picture in two splits", dtd(split(t, "a/1.jpg 0 a\nb/1.jpg 1 b", "", "a/1.jpg 0 a")),
 			dataset.Config{Kind: "dtd"},
-			[]string{"1 pictures are in two splits: images/a/1.jpg (train and test); a test picture that is learnt from is no test"},
+			[]string{"pictures in two splits: images/a/1.jpg (train and test); a test picture that is learnt from is no test"},
 		},
 		{
 			"a picture twice", dtd(split(t, "a/1.jpg 0 a\na/1.jpg 0 a", "", "b/1.jpg 1 b")),

@@ -96,7 +96,7 @@ func (r *reader) treeClasses(s *source, folder string) []treeClass {
 		}
 	}
 	if len(stray) > 0 {
-		r.faults.add(folder, "%d pictures show no class, by %s: %s", len(stray), r.treeRule(), examples(stray))
+		r.faults.add(folder, "pictures without a class, by %s: %s", r.treeRule(), examples(stray))
 	}
 	classes := make([]treeClass, 0, len(byName))
 	for raw, paths := range byName {

@@ -194,7 +194,7 @@ func (r *reader) checkDuplicates(s *source) {
 		}
 	}
 	if len(between) > 0 {
-		r.faults.add(s.place, "%d pictures are in two splits: %s; a test picture that is learnt from is no test", len(between), examples(between))
+		r.faults.add(s.place, "pictures in two splits: %s; a test picture that is learnt from is no test", examples(between))
 	}
 	s.entries = slices.CompactFunc(s.entries, func(a, b entry) bool { return a.picture.ID == b.picture.ID })
 }

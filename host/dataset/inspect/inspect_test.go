@@ -190,7 +190,7 @@ func TestCheckPictures(t *testing.T) {
 		"warning: cat/film.gif: unsupported kind of picture: AVIF, HEIC or a film: convert it to PNG or JPEG, or remove it; run leaves it out (dataset.corrupt: skip) [corrupt]",
 		"warning: cat/large.png: decoding PNG: picture too large: 50 x 50 pixels, limit 2000: make it smaller, or raise dataset.max_pixels; run leaves it out (dataset.corrupt: skip) [too-large]",
 		"warning: cat/text.jpg: not a picture of a known format: fetch it again, or remove it; run leaves it out (dataset.corrupt: skip) [corrupt]",
-		"note: ROOT: 1 files are ignored, as their names are not those of pictures: 1 without an ending [ignored-file]",
+		"note: ROOT: files that are ignored, as their names are not those of pictures: 1 without an ending [ignored-file]",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
