@@ -1,4 +1,5 @@
-package report_test
+// Package chromium shows the pages that tests have made in a headless Chromium.
+package chromium
 
 import (
 	"bufio"
@@ -17,9 +18,9 @@ import (
 	"time"
 )
 
-// browser is a headless Chromium, driven by its DevTools protocol over a pair of
+// Browser is a headless Chromium, driven by its DevTools protocol over a pair of
 // pipes: JSON messages, each ended by a zero byte.
-type browser struct {
+type Browser struct {
 	t       *testing.T
 	in      io.Writer
 	mu      sync.Mutex
@@ -28,6 +29,8 @@ type browser struct {
 	events  []message
 	loaded  chan struct{}
 	session string
+	page    string // that was opened last, its address
+	width   int    // of the window then
 }
 
 type message struct {
@@ -41,8 +44,14 @@ type message struct {
 	} `json:"error,omitempty"`
 }
 
-// startBrowser starts the Chromium that CHROMIUM names, or that is found.
-func startBrowser(t *testing.T) *browser {
+// In is the browser with another test to fail, as a subtest is.
+func (b *Browser) In(t *testing.T) *Browser {
+	b.t = t
+	return b
+}
+
+// Start starts the Chromium that CHROMIUM names, or that is found.
+func Start(t *testing.T) *Browser {
 	t.Helper()
 	program := os.Getenv("CHROMIUM")
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
@@ -51,7 +60,7 @@ func startBrowser(t *testing.T) *browser {
 		}
 	}
 	if program == "" {
-		t.Fatal("no Chromium: the report is tested in a browser. Install one (Debian, Ubuntu: apt-get install chromium), or name one in CHROMIUM")
+		t.Fatal("no Chromium: pages are tested in a browser. Install one (Debian, Ubuntu: apt-get install chromium), or name one in CHROMIUM")
 	}
 	fromTest, toBrowser, err := os.Pipe()
 	must(t, err)
@@ -67,7 +76,7 @@ func startBrowser(t *testing.T) *browser {
 	must(t, command.Start())
 	fromTest.Close()
 	toTest.Close()
-	b := &browser{t: t, in: toBrowser, replies: map[int]chan message{}, loaded: make(chan struct{}, 8)}
+	b := &Browser{t: t, in: toBrowser, replies: map[int]chan message{}, loaded: make(chan struct{}, 8)}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -92,7 +101,7 @@ func startBrowser(t *testing.T) *browser {
 	return b
 }
 
-func (b *browser) listen(in io.Reader) {
+func (b *Browser) listen(in io.Reader) {
 	for reader := bufio.NewReader(in); ; {
 		data, err := reader.ReadBytes(0)
 		var m message
@@ -120,7 +129,7 @@ func (b *browser) listen(in io.Reader) {
 }
 
 // call runs a command of the protocol and returns its result.
-func call[Result any](b *browser, method string, params any) Result {
+func call[Result any](b *Browser, method string, params any) Result {
 	b.t.Helper()
 	b.mu.Lock()
 	b.next++
@@ -155,8 +164,8 @@ func call[Result any](b *browser, method string, params any) Result {
 	return result
 }
 
-// open loads a file at a width, in a theme, and forgets what was before.
-func (b *browser) open(path string, width int, theme string) {
+// Open loads a file at a width, in a theme, light or dark, and forgets what was before.
+func (b *Browser) Open(path string, width int, theme string) {
 	b.t.Helper()
 	call[struct{}](b, "Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600})
 	call[struct{}](b, "Emulation.setEmulatedMedia", map[string]any{"features": []any{map[string]any{"name": "prefers-color-scheme", "value": theme}}})
@@ -165,7 +174,9 @@ func (b *browser) open(path string, width int, theme string) {
 	b.mu.Unlock()
 	abs, err := filepath.Abs(path)
 	must(b.t, err)
-	call[struct{}](b, "Page.navigate", map[string]any{"url": (&url.URL{Scheme: "file", Path: abs}).String()})
+	b.width = width
+	b.page = (&url.URL{Scheme: "file", Path: abs}).String()
+	call[struct{}](b, "Page.navigate", map[string]any{"url": b.page})
 	select {
 	case <-b.loaded:
 	case <-time.After(60 * time.Second):
@@ -173,8 +184,8 @@ func (b *browser) open(path string, width int, theme string) {
 	}
 }
 
-// evaluate runs JavaScript in the page.
-func evaluateIn[Result any](b *browser, script string) Result {
+// Evaluate runs JavaScript in the page.
+func Evaluate[Result any](b *Browser, script string) Result {
 	b.t.Helper()
 	answer := call[struct {
 		Result struct {
@@ -190,9 +201,9 @@ func evaluateIn[Result any](b *browser, script string) Result {
 	return answer.Result.Value
 }
 
-// complaints are what the console, or the page, had to say, and every request
+// Complaints are what the console, or the page, had to say, and every request
 // beyond the page itself.
-func (b *browser) complaints() []string {
+func (b *Browser) Complaints() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var list []string
@@ -206,7 +217,7 @@ func (b *browser) complaints() []string {
 			_ = json.Unmarshal(m.Params, &p)
 			switch {
 			case strings.HasPrefix(p.Request.URL, "data:"):
-			case strings.HasPrefix(p.Request.URL, "file:") && strings.HasSuffix(p.Request.URL, "/report.html") && pages == 0:
+			case p.Request.URL == b.page && pages == 0:
 				pages++
 			default:
 				list = append(list, "request of "+p.Request.URL)
@@ -216,115 +227,81 @@ func (b *browser) complaints() []string {
 	return list
 }
 
-// screenshot keeps the whole page as a picture under build/report.
-func (b *browser) screenshot(name string) {
+// Screenshot keeps the whole page as a picture.
+func (b *Browser) Screenshot(path string) {
 	b.t.Helper()
 	answer := call[struct{ Data string }](b, "Page.captureScreenshot", map[string]any{"format": "png", "captureBeyondViewport": true})
 	data, err := base64.StdEncoding.DecodeString(answer.Data)
 	must(b.t, err)
-	dir := filepath.Join("..", "..", "build", "report")
-	must(b.t, os.MkdirAll(dir, 0o755))
-	must(b.t, os.WriteFile(filepath.Join(dir, name+".png"), data, 0o600))
+	must(b.t, os.MkdirAll(filepath.Dir(path), 0o755))
+	must(b.t, os.WriteFile(path, data, 0o600))
 }
 
-// look is what a page must be like once it is shown.
-type look struct {
-	Images, Broken          int
-	Charts                  int
-	EmptyCharts             []string
-	ScrollWidth, InnerWidth float64
-	Overflowing             []string
-	Scripts                 int
-	Nameless                int
+// Look is what is seen of a page.
+type Look struct {
+	Images, Charts int
+	// Faults are what no page may have: broken or nameless pictures, charts that are
+	// empty or cut off, what is wider than the window, scripts, and Complaints.
+	Faults []string
+}
+
+// Look opens all that can be unfolded, and looks at the page.
+func (b *Browser) Look() Look {
+	b.t.Helper()
+	type seen struct {
+		Images, Charts          int
+		Broken, Scripts         int
+		Nameless                []string
+		Empty, Wide, Clipped    []string
+		ScrollWidth, InnerWidth float64
+	}
+	got := Evaluate[seen](b, lookScript)
+	look := Look{Images: got.Images, Charts: got.Charts, Faults: b.Complaints()}
+	fault := func(format string, args ...any) { look.Faults = append(look.Faults, fmt.Sprintf(format, args...)) }
+	if got.Broken > 0 || got.Scripts > 0 {
+		fault("%d pictures are broken, %d scripts", got.Broken, got.Scripts)
+	}
+	// A telephone shows more than its width of a page that is wider.
+	if wide := max(got.ScrollWidth, got.InnerWidth); wide > float64(b.width) {
+		fault("the page is %v wide in %v", wide, b.width)
+	}
+	for what, list := range map[string][]string{
+		"without a name": got.Nameless, "charts that are empty": got.Empty, "beyond the edge": got.Wide, "texts that stick out of their charts": got.Clipped,
+	} {
+		if len(list) > 0 {
+			fault("%s: %q", what, list)
+		}
+	}
+	return look
 }
 
 const lookScript = `(() => {
   document.querySelectorAll('details').forEach(d => d.open = true);
   const images = [...document.images];
   const charts = [...document.querySelectorAll('svg.chart')].filter(s => s.parentElement.offsetParent !== null);
-  const box = s => { const b = s.getBBox(), r = s.getBoundingClientRect(); return b.width > 50 && b.height > 30 && r.width > 200 && r.height > 50; };
+  const label = e => e.getAttribute('aria-label');
+  const drawn = s => { const b = s.getBBox(), r = s.getBoundingClientRect(); return b.width > 50 && b.height > 30 && r.width > 200 && r.height > 50; };
   const inside = e => !!e.closest('.scroll, pre, .hidden, .skip, svg');
+  const clipped = s => {
+    const r = s.getBoundingClientRect();
+    return [...s.querySelectorAll('text')].filter(t => { const b = t.getBoundingClientRect();
+      return b.left < r.left - 2 || b.right > r.right + 2 || b.top < r.top - 2 || b.bottom > r.bottom + 2; }).map(t => t.textContent);
+  };
   return {
-    Images: images.length, Broken: images.filter(i => !(i.complete && i.naturalWidth > 0)).length,
-    Charts: charts.length, EmptyCharts: charts.filter(s => !box(s)).map(s => s.getAttribute('aria-label')),
+    Images: images.length, Charts: charts.length,
+    Broken: images.filter(i => !(i.complete && i.naturalWidth > 0)).length, Scripts: document.scripts.length,
+    Nameless: [...images.filter(i => !i.alt), ...charts.filter(s => !label(s)),
+      ...[...document.querySelectorAll('table')].filter(t => !t.caption && !t.closest('.manifest'))].map(e => e.outerHTML.slice(0, 100)),
+    Empty: charts.filter(s => !drawn(s)).map(label),
     ScrollWidth: document.documentElement.scrollWidth, InnerWidth: innerWidth,
-    Overflowing: [...document.querySelectorAll('body *')].filter(e => !inside(e) && e.getBoundingClientRect().right > innerWidth + 1).map(e => e.tagName + '.' + e.className),
-    Scripts: document.scripts.length,
-    Nameless: images.filter(i => !i.alt).length + charts.filter(s => !s.getAttribute('aria-label')).length
-      + [...document.querySelectorAll('table')].filter(t => !t.caption && !t.closest('.manifest')).length,
+    Wide: [...document.querySelectorAll('body *')].filter(e => !inside(e) && e.getBoundingClientRect().right > document.documentElement.clientWidth + 1).map(e => e.tagName + '.' + e.className),
+    Clipped: charts.flatMap(clipped),
   };
 })()`
 
-// clippedScript finds the texts of charts that stick out of their chart.
-const clippedScript = `[...document.querySelectorAll('svg.chart')].filter(s => s.parentElement.offsetParent !== null).flatMap(s => {
-  const r = s.getBoundingClientRect();
-  return [...s.querySelectorAll('text')].filter(t => { const b = t.getBoundingClientRect();
-    return b.left < r.left - 2 || b.right > r.right + 2 || b.top < r.top - 2 || b.bottom > r.bottom + 2; }).map(t => t.textContent);
-})`
-
-func TestInChromium(t *testing.T) {
-	b := startBrowser(t)
-	for name, f := range fixtures() {
-		dir, _ := build(t, f)
-		path := filepath.Join(dir, "report.html")
-		for _, width := range []int{390, 1400} {
-			for _, theme := range []string{"light", "dark"} {
-				if theme == "dark" && name != "demo" {
-					continue
-				}
-				t.Run(fmt.Sprintf("%s/%d/%s", name, width, theme), func(t *testing.T) {
-					b.t = t
-					b.open(path, width, theme)
-					if f.classes == nil {
-						b.screenshot(fmt.Sprintf("%s-%d-%s", strings.ReplaceAll(name, " ", "-"), width, theme))
-					}
-					checkLook(t, b, f)
-				})
-			}
-		}
-	}
-}
-
-func checkLook(t *testing.T, b *browser, f fixture) {
+func must(t *testing.T, err error) {
 	t.Helper()
-	got := evaluateIn[look](b, lookScript)
-	if got.Broken > 0 || got.Nameless > 0 || got.Scripts > 0 {
-		t.Errorf("%d of %d pictures are broken, %d lack a name, %d scripts", got.Broken, got.Images, got.Nameless, got.Scripts)
-	}
-	if shown := f.classes == nil; shown != (got.Images > 0) {
-		t.Errorf("%d pictures are shown", got.Images)
-	}
-	if got.Charts < 5 || len(got.EmptyCharts) > 0 {
-		t.Errorf("%d charts, of them empty: %q", got.Charts, got.EmptyCharts)
-	}
-	if got.ScrollWidth > got.InnerWidth || len(got.Overflowing) > 0 {
-		t.Errorf("the page is %v wide in %v; beyond the edge: %q", got.ScrollWidth, got.InnerWidth, got.Overflowing)
-	}
-	if clipped := evaluateIn[[]string](b, clippedScript); len(clipped) > 0 {
-		t.Errorf("texts stick out of their charts: %q", clipped)
-	}
-	if complaints := b.complaints(); len(complaints) > 0 {
-		t.Errorf("the browser has something to say: %s", strings.Join(complaints, "\n"))
-	}
-}
-
-// The themes must differ, in the page and in the charts; and text must be
-// legible in both.
-func TestThemes(t *testing.T) {
-	b := startBrowser(t)
-	dir, _ := build(t, fixtures()["demo"])
-	colors := map[string]map[string]string{}
-	for _, theme := range []string{"light", "dark"} {
-		b.open(filepath.Join(dir, "report.html"), 1400, theme)
-		colors[theme] = evaluateIn[map[string]string](b, `({page: getComputedStyle(document.body).backgroundColor,
-			ink: getComputedStyle(document.body).color, chart: getComputedStyle(document.querySelector('svg.chart text')).fill})`)
-		if c := colors[theme]; c["page"] == c["ink"] || c["page"] == c["chart"] {
-			t.Errorf("%s: %v", theme, c)
-		}
-	}
-	for _, part := range []string{"page", "ink", "chart"} {
-		if colors["light"][part] == colors["dark"][part] {
-			t.Errorf("%s is %s in both themes", part, colors["light"][part])
-		}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
