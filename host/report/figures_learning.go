@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sort"
 
 	"gonum.org/v1/plot"
@@ -226,6 +227,9 @@ func (r *run) curves(f figure.Figure, column string, values func(training) []flo
 	if len(r.training) == 0 {
 		return f, "no training curves"
 	}
+	if !slices.ContainsFunc(r.training, func(t training) bool { return len(t.Epochs) > 1 }) {
+		return f, "one epoch makes no curve"
+	}
 	f.Data = figure.NewTable("seed", "epoch", column)
 	for _, t := range r.training {
 		for i, v := range values(t) {
@@ -258,7 +262,10 @@ func drawCurves(p *plot.Plot, seeds []training, values func(training) []float64,
 			low, high = min(low, v), max(high, v)
 		}
 	}
-	step := figure.Step(max(high-low, 1e-6), 5)
+	if least := max(0.01*math.Abs(high), 1e-6); high-low < least { // as good as flat
+		low, high = low-least/2, high+least/2
+	}
+	step := figure.Step(high-low, 5)
 	low, high = math.Floor(low/step)*step, math.Ceil(high/step+1e-9)*step
 	p.X.Min, p.X.Max = first, max(last, first+1)
 	p.X.Tick.Marker = figure.Numbers(first, p.X.Max, int(width/60), true)

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 
+	"gonum.org/v1/plot"
+
 	"github.com/upl-host/upl-host/graphs/preprocess"
 	"github.com/upl-host/upl-host/host/evaluate"
 	"github.com/upl-host/upl-host/host/report"
@@ -349,5 +351,45 @@ func TestFigures(t *testing.T) {
 	}
 	if _, _, err := report.Figures(t.TempDir()); err == nil || !strings.Contains(err.Error(), "metrics.json") {
 		t.Errorf("error %v of an empty folder, want one with metrics.json", err)
+	}
+}
+
+// TestFlatCurves: one epoch is no curve, and one that does not move has an axis of
+// few digits.
+func TestFlatCurves(t *testing.T) {
+	for name, test := range map[string]struct {
+		epochs int
+		why    string
+	}{"one epoch": {1, "one epoch makes no curve"}, "flat": {3, ""}} {
+		dir := fixture{name: "x", classes: []string{"a", "b"}, perClass: 3, seeds: 1, labels: true, learned: true}.build(t)
+		text := "epoch,learning_rate,loss,accuracy\n"
+		for epoch := range test.epochs {
+			text += fmt.Sprintf("%d,0.002,1.35371%d,0.5\n", epoch, epoch)
+		}
+		must(t, os.WriteFile(filepath.Join(dir, "training", "seed-1.csv"), []byte(text), 0o600))
+		charts, missing, err := report.Figures(dir)
+		must(t, err)
+		for _, m := range missing {
+			if strings.HasPrefix(m.Name, "training-") && m.Why != test.why {
+				t.Errorf("%s: %s is missing: %s", name, m.Name, m.Why)
+			}
+		}
+		drawn := 0
+		for _, chart := range charts {
+			if !strings.HasPrefix(chart.Name, "training-") {
+				continue
+			}
+			drawn++
+			p := plot.New()
+			chart.Draw(p, 400)
+			for _, tick := range p.Y.Tick.Marker.Ticks(p.Y.Min, p.Y.Max) {
+				if len(tick.Label) > len("1.3500") {
+					t.Errorf("%s: %s has the tick %q", name, chart.Name, tick.Label)
+				}
+			}
+		}
+		if drawn > 0 != (test.why == "") {
+			t.Errorf("%s: %d curves are drawn", name, drawn)
+		}
 	}
 }
