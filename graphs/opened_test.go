@@ -5,10 +5,15 @@ package graphs_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"image"
+	"image/jpeg"
 	"io/fs"
 	"math"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +29,7 @@ import (
 	"github.com/upl-host/upl-host/graphs/checkpoint"
 	"github.com/upl-host/upl-host/graphs/clip"
 	"github.com/upl-host/upl-host/graphs/export"
+	"github.com/upl-host/upl-host/graphs/preprocess"
 	"github.com/upl-host/upl-host/graphs/savedmodel"
 )
 
@@ -357,8 +363,8 @@ func residentMB(t *testing.T) int {
 // threadsVariable makes this program the child of TestThreads.
 const threadsVariable = "UPL_TEST_THREADS"
 
-// TestThreads: the same bytes from one thread and from three. Thread pools are
-// the process's own, so that each run is a process.
+// TestThreads: the same bytes from one thread, from three and from sixteen. Thread
+// pools are the process's own, so that each run is a process.
 func TestThreads(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv(threadsVariable)); err == nil {
 		printResults(t, n)
@@ -368,8 +374,8 @@ func TestThreads(t *testing.T) {
 	if err := export.Write(t.Context(), dir, export.Random("wide", wide(), 1), false); err != nil {
 		t.Fatal(err)
 	}
-	outputs := make([][]byte, 2)
-	for i, n := range []string{"1", "3"} {
+	outputs := make([][]byte, 3)
+	for i, n := range []string{"1", "3", "16"} {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestThreads$")
 		path := filepath.Join(t.TempDir(), "results.npz")
 		cmd.Env = append(os.Environ(), threadsVariable+"="+n, "UPL_TEST_MODEL="+dir, "UPL_TEST_OUTPUT="+path)
@@ -381,8 +387,8 @@ func TestThreads(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if !bytes.Equal(outputs[0], outputs[1]) {
-		t.Error("one thread and three give different results")
+	if !bytes.Equal(outputs[0], outputs[1]) || !bytes.Equal(outputs[0], outputs[2]) {
+		t.Error("one thread, three and sixteen give different results")
 	}
 }
 
@@ -426,9 +432,88 @@ func printResults(t *testing.T, threads int) {
 	}
 	err = array.WriteArchive(os.Getenv("UPL_TEST_OUTPUT"), map[string]array.Array{
 		"images": images.Array(), "gradient": g.Gradient.Array(), "logits": g.Logits.Array(),
+		"products": products[float32](t).Array(), "products in float64": products[float64](t).Array(),
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// products are the last digits, a row each, of products as heads have them: wide, deep
+// and of few rows.
+func products[T float32 | float64](t *testing.T) array.Matrix {
+	t.Helper()
+	random := rand.New(rand.NewPCG(1, 2))
+	var all array.Matrix
+	for _, size := range [][3]int{{256, 2000, 1024}, {2000, 1024, 256}, {30, 4000, 1000}, {1000, 30, 4096}} {
+		a, b := graphs.Factor[T]{Rows: size[0], Cols: size[2]}, graphs.Factor[T]{Rows: size[1], Cols: size[2], Transposed: true}
+		if size[2] == 256 { // as a gradient is
+			a = graphs.Factor[T]{Rows: size[2], Cols: size[0], Transposed: true}
+			b = graphs.Factor[T]{Rows: size[2], Cols: size[1]}
+		}
+		for _, f := range []*graphs.Factor[T]{&a, &b} {
+			f.Data = make([]T, f.Rows*f.Cols)
+			for i := range f.Data {
+				f.Data[i] = T(random.NormFloat64())
+			}
+		}
+		out := make([]T, size[0]*size[1])
+		if err := graphs.Multiply(a, b, out); err != nil {
+			t.Fatal(err)
+		}
+		raw, err := binary.Append(nil, binary.LittleEndian, out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum := sha256.Sum256(raw)
+		for _, b := range sum {
+			all.Data = append(all.Data, float32(b))
+		}
+		all.Rows, all.Cols = all.Rows+1, len(sum)
+	}
+	return all
+}
+
+// TestThreadsAreFixed: a session that comes first, as the JPEG decoder's, does not decide
+// the thread pool's size where FixThreads has.
+func TestThreadsAreFixed(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		return
+	}
+	if os.Getenv(threadsVariable) == "" {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestThreadsAreFixed$")
+		cmd.Env = append(os.Environ(), threadsVariable+"=fixed")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return
+	}
+	const threads = 5
+	if err := graphs.FixThreads(threads); err != nil {
+		t.Fatal(err)
+	}
+	var file bytes.Buffer
+	if err := jpeg.Encode(&file, image.NewGray(image.Rect(0, 0, 8, 8)), nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := preprocess.Decode(file.Bytes(), preprocess.Limits{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := graphs.Multiply(graphs.Factor[float32]{Rows: 1, Cols: 1, Data: []float32{2}}, graphs.Factor[float32]{Rows: 1, Cols: 1, Data: []float32{3}}, make([]float32, 1)); err != nil {
+		t.Fatal(err)
+	}
+	tasks, err := filepath.Glob("/proc/self/task/*/comm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	computing := 0
+	for _, task := range tasks {
+		if name, err := os.ReadFile(task); err == nil && strings.TrimSpace(string(name)) == "tf_Compute" {
+			computing++
+		}
+	}
+	if computing != threads {
+		t.Errorf("%d threads compute, want %d", computing, threads)
 	}
 }
 

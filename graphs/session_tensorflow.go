@@ -25,9 +25,8 @@ import (
 
 // tensorflowSession is a SavedModel in TensorFlow's runtime.
 type tensorflowSession struct {
-	model  *tf.SavedModel
-	on     string
-	unseen atomic.Int64 // bytes of tensors since the last collection
+	model *tf.SavedModel
+	on    string
 	// packing guards what packed has added to the graph, nil before.
 	packing   sync.Mutex
 	packedOps *Signature
@@ -54,7 +53,7 @@ func openSession(dir string, options Options) (session, error) {
 
 // sessionOptions is the ConfigProto of a choice: soft placement (operations
 // without a kernel for the GPU run on the CPU), GPU memory taken as needed.
-// Thread pools belong to the process: its first session decides their size.
+// Thread pools belong to the process: its first session decides their size, see FixThreads.
 func sessionOptions(options Options) (*tf.SessionOptions, error) {
 	choice, err := parseDevice(options.Device)
 	if err != nil {
@@ -126,6 +125,18 @@ func Devices() ([]Device, error) {
 // Version returns the version of the linked TensorFlow.
 func Version() string { return tf.Version() }
 
+// FixThreads makes TensorFlow's thread pools, which belong to the process and are of
+// the size that its first session asks for, whatever that is opened for. threads are
+// Options.Threads. Later calls change nothing.
+func FixThreads(threads int) error {
+	config, err := sessionOptions(Options{Device: "cpu", Threads: threads})
+	if err != nil {
+		return err
+	}
+	_, err = listDevices(config)
+	return err
+}
+
 // empty is the graph of sessions that are only asked for their devices. It stays for
 // good: nothing in graft keeps a graph from being collected, and so from being freed,
 // while TF_NewSession is still at work on it.
@@ -172,7 +183,7 @@ func (s *tensorflowSession) run(signature Signature, feeds map[string]tensor, ou
 		if inputs[output], err = feed.tensorflow(); err != nil {
 			return nil, fmt.Errorf("input %s: %w", name, err)
 		}
-		s.account(feed)
+		account(feed.size())
 	}
 	fetches := make([]tf.Output, len(outputs))
 	for i, name := range outputs {
@@ -190,7 +201,7 @@ func (s *tensorflowSession) run(signature Signature, feeds map[string]tensor, ou
 		if results[i], err = fromTensorFlow(t); err != nil {
 			return nil, fmt.Errorf("output %s: %w", outputs[i], err)
 		}
-		s.account(results[i])
+		account(results[i].size())
 	}
 	return results, nil
 }
@@ -200,12 +211,17 @@ func (s *tensorflowSession) run(signature Signature, feeds map[string]tensor, ou
 // far too seldom by itself.
 const collectAfter = 256 << 20
 
-func (s *tensorflowSession) account(t tensor) {
-	if s.unseen.Add(int64(4*len(t.floats)+4*len(t.ints))) > collectAfter {
-		s.unseen.Store(0)
+// unseen are the bytes of tensors since the last collection.
+var unseen atomic.Int64
+
+func account(bytes int) {
+	if unseen.Add(int64(bytes)) > collectAfter {
+		unseen.Store(0)
 		runtime.GC()
 	}
 }
+
+func (t tensor) size() int { return 4*len(t.floats) + 4*len(t.ints) }
 
 // output finds a tensor by its name, operation:index.
 func (s *tensorflowSession) output(name string) (tf.Output, error) {

@@ -70,6 +70,10 @@ func Run(ctx context.Context, c *config.Config, options Options) (_ *Summary, er
 	}
 	defer func() { err = errors.Join(err, closeLog()) }()
 
+	// Before a decoder, or a product, opens a session of its own.
+	if err := graphs.FixThreads(c.Run.Threads); err != nil {
+		return nil, err
+	}
 	r := newRun(p, options, f)
 	r.log = log
 	r.towers = newTowers(p.models, graphs.Options{

@@ -53,12 +53,12 @@ func newJPEGSession() (*jpegSession, error) {
 	return s, nil
 }
 
-// jpegConfig leaves parallelism to the callers; a GPU has no part in decoding, and
-// a session that saw one would take memory of it.
+// jpegConfig leaves parallelism to the callers, who decode many at once; a GPU has no
+// part in decoding, and a session that saw one would take memory of it. It says nothing
+// of IntraOpParallelismThreads: the process's first session decides that for all.
 func jpegConfig() *config.ConfigProto {
 	return &config.ConfigProto{
 		DeviceCount:               map[string]int32{"GPU": 0},
-		IntraOpParallelismThreads: 1,
 		InterOpParallelismThreads: 1,
 		Experimental:              &config.ConfigProto_Experimental{ExecutorType: "SINGLE_THREADED_EXECUTOR"},
 	}

@@ -36,11 +36,15 @@ func (a *AdamW) Step(x, gradient []float32, rate float64) {
 	pace := float32(rate / (1 - math.Pow(a.Beta1, float64(a.steps))))
 	norm := float32(math.Sqrt(1 - math.Pow(a.Beta2, float64(a.steps))))
 	epsilon := float32(a.Epsilon)
-	for i, g := range gradient {
-		m := float32(keep1*a.first[i]) + float32((1-keep1)*g)
-		v := float32(keep2*a.second[i]) + float32(float32((1-keep2)*g)*g)
-		a.first[i], a.second[i] = m, v
-		root := float32(math.Sqrt(float64(v)))
-		x[i] = float32(x[i]*shrink) - float32(pace*m)/(root/norm+epsilon)
-	}
+	const part = 1 << 14
+	Parallel((len(gradient)+part-1)/part, func(p int) {
+		for i := p * part; i < min((p+1)*part, len(gradient)); i++ {
+			g := gradient[i]
+			m := float32(keep1*a.first[i]) + float32((1-keep1)*g)
+			v := float32(keep2*a.second[i]) + float32(float32((1-keep2)*g)*g)
+			a.first[i], a.second[i] = m, v
+			root := float32(math.Sqrt(float64(v)))
+			x[i] = float32(x[i]*shrink) - float32(pace*m)/(root/norm+epsilon)
+		}
+	})
 }

@@ -156,9 +156,10 @@ func (o *objective) at(x []float64) float64 {
 			o.rows[i] = Length * float64(v)
 		}
 		rows, logits := general(n, width, o.rows), general(n, classes, o.logits)
-		blas64.Gemm(blas.NoTrans, blas.Trans, 1, rows, weights, 0, logits)
+		clear(logits.Data)
+		numeric.AddProduct(blas.NoTrans, blas.Trans, rows, weights, logits)
 		o.value += o.slope(o.targets.Slice(first, first+n), x[classes*width:], o.gradient[classes*width:])
-		blas64.Gemm(blas.Trans, blas.NoTrans, 1, logits, rows, 1, slopes)
+		numeric.AddProduct(blas.Trans, blas.NoTrans, logits, rows, slopes)
 	}
 	for i, w := range x[:classes*width] {
 		o.value += o.l2 / 2 * w * w
@@ -175,13 +176,18 @@ func (o *objective) at(x []float64) float64 {
 // slope turns logits without the bias into the gradient by them, adds that by the bias,
 // and returns the loss.
 func (o *objective) slope(targets numeric.Targets, bias, biasGradient []float64) (loss float64) {
-	for i := range targets.Rows {
-		z := o.logits[i*targets.Cols : (i+1)*targets.Cols]
+	losses := make([]float64, targets.Rows)
+	row := func(i int) []float64 { return o.logits[i*targets.Cols : (i+1)*targets.Cols] }
+	numeric.Parallel(targets.Rows, func(i int) {
+		z := row(i)
 		for c, b := range bias {
 			z[c] += b
 		}
-		loss += numeric.RowLoss(z, targets.Row(i), targets.IsSet(i), 1, z)
-		for c, v := range z {
+		losses[i] = numeric.RowLoss(z, targets.Row(i), targets.IsSet(i), 1, z)
+	})
+	for i, l := range losses {
+		loss += l
+		for c, v := range row(i) {
 			biasGradient[c] += v
 		}
 	}
