@@ -22,6 +22,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/upl-host/upl-host/graphs"
@@ -502,14 +503,22 @@ func TestThreadsAreFixed(t *testing.T) {
 	if err := graphs.Multiply(graphs.Factor[float32]{Rows: 1, Cols: 1, Data: []float32{2}}, graphs.Factor[float32]{Rows: 1, Cols: 1, Data: []float32{3}}, make([]float32, 1)); err != nil {
 		t.Fatal(err)
 	}
-	tasks, err := filepath.Glob("/proc/self/task/*/comm")
+	tasks, err := filepath.Glob("/proc/self/task/*/status")
 	if err != nil {
 		t.Fatal(err)
 	}
 	computing := 0
 	for _, task := range tasks {
-		if name, err := os.ReadFile(task); err == nil && strings.TrimSpace(string(name)) == "tf_Compute" {
-			computing++
+		status, err := os.ReadFile(task)
+		if err != nil || !strings.Contains(string(status), "\ttf_Compute\n") {
+			continue
+		}
+		computing++
+		// A handler would run on a stack that oneDNN's kernels borrow the register of.
+		_, blocked, _ := strings.Cut(string(status), "SigBlk:\t")
+		mask, err := strconv.ParseUint(strings.TrimSpace(strings.SplitN(blocked, "\n", 2)[0]), 16, 64)
+		if err != nil || mask&(1<<(syscall.SIGPROF-1)) == 0 || mask&(1<<(syscall.SIGINT-1)) == 0 {
+			t.Errorf("a thread that computes takes signals: %x, %v", mask, err)
 		}
 	}
 	if computing != threads {

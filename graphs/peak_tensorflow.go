@@ -11,6 +11,8 @@ import (
 
 	tf "github.com/wamuir/graft/tensorflow"
 	"github.com/wamuir/graft/tensorflow/op"
+
+	"github.com/upl-host/upl-host/graphs/pools"
 )
 
 // The products that the peak is measured with: of square matrices that no cache
@@ -39,6 +41,9 @@ func MatMulPeak(ctx context.Context, options Options) (rate float64, err error) 
 	}()
 	config, err := sessionOptions(options)
 	if err != nil {
+		return 0, err
+	}
+	if err := pools.Fix(options.Threads); err != nil {
 		return 0, err
 	}
 	graph, start, products, err := peakGraph()

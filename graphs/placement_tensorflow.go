@@ -2,7 +2,11 @@
 
 package graphs
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/upl-host/upl-host/graphs/pools"
+)
 
 // DeviceFor returns what Model.Device will be of a model that is opened with these
 // options, without opening one. Errors: *NoDeviceError, *PrecisionError.
@@ -16,6 +20,9 @@ func DeviceFor(options Options) (string, error) {
 	}
 	config, err := sessionOptions(options)
 	if err != nil {
+		return "", err
+	}
+	if err := pools.Fix(options.Threads); err != nil {
 		return "", err
 	}
 	devices, err := listDevices(config)

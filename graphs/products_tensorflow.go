@@ -11,6 +11,8 @@ import (
 
 	tf "github.com/wamuir/graft/tensorflow"
 	"github.com/wamuir/graft/tensorflow/op"
+
+	"github.com/upl-host/upl-host/graphs/pools"
 )
 
 // products is a session that multiplies matrices on the CPU.
@@ -46,6 +48,9 @@ var openProducts = sync.OnceValues(func() (*products, error) {
 	}
 	config, err := sessionOptions(Options{Device: "cpu"})
 	if err != nil {
+		return nil, err
+	}
+	if err := pools.Fix(0); err != nil {
 		return nil, err
 	}
 	if p.session, err = tf.NewSession(graph, config); err != nil {

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/upl-host/upl-host/graphs/array"
+	"github.com/upl-host/upl-host/graphs/pools"
 	"github.com/upl-host/upl-host/graphs/savedmodel"
 )
 
@@ -36,6 +37,9 @@ type tensorflowSession struct {
 func openSession(dir string, options Options) (session, error) {
 	config, err := sessionOptions(options)
 	if err != nil {
+		return nil, err
+	}
+	if err := pools.Fix(options.Threads); err != nil {
 		return nil, err
 	}
 	// Before any weights are read: with soft placement a session without a GPU would
@@ -67,7 +71,7 @@ func sessionOptions(options Options) (*tf.SessionOptions, error) {
 	}
 	config := &configpb.ConfigProto{
 		AllowSoftPlacement:        true,
-		IntraOpParallelismThreads: int32(poolSize(options.Threads)),
+		IntraOpParallelismThreads: int32(pools.Size(options.Threads)),
 		InterOpParallelismThreads: int32(options.Threads),
 		GpuOptions:                &configpb.GPUOptions{AllowGrowth: true},
 	}
@@ -91,19 +95,6 @@ func sessionOptions(options Options) (*tf.SessionOptions, error) {
 	return &tf.SessionOptions{Config: raw}, nil
 }
 
-// smallestPool is the size from which on Eigen's matrix products give the same
-// bytes whatever the number of threads (measured to 64); a pool of one cuts its
-// blocks, and so its sums, otherwise.
-const smallestPool = 2
-
-// poolSize is the number of threads within operations; 0 leaves it to TensorFlow.
-func poolSize(threads int) int {
-	if threads == 0 && runtime.NumCPU() >= smallestPool {
-		return 0 // one for each processor
-	}
-	return max(threads, smallestPool)
-}
-
 func firstGPU(devices []Device) (Device, bool) {
 	for _, d := range devices {
 		if d.Type == "GPU" {
@@ -119,6 +110,9 @@ func Devices() ([]Device, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := pools.Fix(0); err != nil {
+		return nil, err
+	}
 	return listDevices(config)
 }
 
@@ -126,16 +120,9 @@ func Devices() ([]Device, error) {
 func Version() string { return tf.Version() }
 
 // FixThreads makes TensorFlow's thread pools, which belong to the process and are of
-// the size that its first session asks for, whatever that is opened for. threads are
-// Options.Threads. Later calls change nothing.
-func FixThreads(threads int) error {
-	config, err := sessionOptions(Options{Device: "cpu", Threads: threads})
-	if err != nil {
-		return err
-	}
-	_, err = listDevices(config)
-	return err
-}
+// the size that its first session asks for. threads are Options.Threads. Once there are
+// pools it changes nothing.
+func FixThreads(threads int) error { return pools.Fix(threads) }
 
 // empty is the graph of sessions that are only asked for their devices. It stays for
 // good: nothing in graft keeps a graph from being collected, and so from being freed,

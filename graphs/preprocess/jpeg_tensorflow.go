@@ -13,6 +13,8 @@ import (
 	config "github.com/wamuir/graft/tensorflow/core/protobuf/for_core_protos_go_proto"
 	"github.com/wamuir/graft/tensorflow/op"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/upl-host/upl-host/graphs/pools"
 )
 
 // jpegDecoder names the inverse DCT, for Transform.Key.
@@ -46,6 +48,9 @@ func newJPEGSession() (*jpegSession, error) {
 	if err != nil {
 		return nil, fmt.Errorf("describing the JPEG decoder's session: %w", err)
 	}
+	if err := pools.Fix(0); err != nil {
+		return nil, err
+	}
 	s.session, err = tf.NewSession(graph, &tf.SessionOptions{Config: options})
 	if err != nil {
 		return nil, fmt.Errorf("opening the JPEG decoder's session: %w", err)
@@ -54,8 +59,7 @@ func newJPEGSession() (*jpegSession, error) {
 }
 
 // jpegConfig leaves parallelism to the callers, who decode many at once; a GPU has no
-// part in decoding, and a session that saw one would take memory of it. It says nothing
-// of IntraOpParallelismThreads: the process's first session decides that for all.
+// part in decoding, and a session that saw one would take memory of it.
 func jpegConfig() *config.ConfigProto {
 	return &config.ConfigProto{
 		DeviceCount:               map[string]int32{"GPU": 0},

@@ -14,6 +14,7 @@ import (
 	"github.com/wamuir/graft/tensorflow/op"
 
 	"github.com/upl-host/upl-host/graphs/array"
+	"github.com/upl-host/upl-host/graphs/pools"
 )
 
 const defaultShardSize = 256 << 20
@@ -115,6 +116,9 @@ func dims(shape []int) []int64 {
 func runTarget(s *op.Scope, feeds map[tf.Output]*tf.Tensor, target *tf.Operation) (err error) {
 	g, err := s.Finalize()
 	if err != nil {
+		return err
+	}
+	if err := pools.Fix(0); err != nil {
 		return err
 	}
 	session, err := tf.NewSession(g, &tf.SessionOptions{})
