@@ -43,14 +43,11 @@ func MatMulPeak(ctx context.Context, options Options) (rate float64, err error) 
 	if err != nil {
 		return 0, err
 	}
-	if err := pools.Fix(options.Threads); err != nil {
-		return 0, err
-	}
 	graph, start, products, err := peakGraph()
 	if err != nil {
 		return 0, err
 	}
-	session, err := tf.NewSession(graph, config)
+	session, err := pools.Open(graph, config, options.Threads)
 	if err != nil {
 		return 0, err
 	}

@@ -2,11 +2,7 @@
 
 package graphs
 
-import (
-	"fmt"
-
-	"github.com/upl-host/upl-host/graphs/pools"
-)
+import "fmt"
 
 // DeviceFor returns what Model.Device will be of a model that is opened with these
 // options, without opening one. Errors: *NoDeviceError, *PrecisionError.
@@ -18,14 +14,10 @@ func DeviceFor(options Options) (string, error) {
 	if choice.cpu {
 		return cpuName, options.Precision.on(cpuName)
 	}
-	config, err := sessionOptions(options)
-	if err != nil {
+	if _, err := sessionOptions(options); err != nil {
 		return "", err
 	}
-	if err := pools.Fix(options.Threads); err != nil {
-		return "", err
-	}
-	devices, err := listDevices(config)
+	devices, err := listDevices(options)
 	if err != nil {
 		if choice.gpu {
 			err = &NoDeviceError{Asked: options.Device, cause: err}

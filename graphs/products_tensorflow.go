@@ -50,13 +50,9 @@ var openProducts = sync.OnceValues(func() (*products, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := pools.Fix(0); err != nil {
-		return nil, err
-	}
-	if p.session, err = tf.NewSession(graph, config); err != nil {
+	if p.session, err = pools.Open(graph, config, 0); err != nil {
 		return nil, fmt.Errorf("opening a session for matrix products: %w", err)
 	}
-	runtime.KeepAlive(graph) // the session keeps it from here on
 	return p, nil
 })
 

@@ -105,16 +105,7 @@ func firstGPU(devices []Device) (Device, bool) {
 }
 
 // Devices lists TensorFlow's devices.
-func Devices() ([]Device, error) {
-	config, err := sessionOptions(Options{})
-	if err != nil {
-		return nil, err
-	}
-	if err := pools.Fix(0); err != nil {
-		return nil, err
-	}
-	return listDevices(config)
-}
+func Devices() ([]Device, error) { return listDevices(Options{}) }
 
 // Version returns the version of the linked TensorFlow.
 func Version() string { return tf.Version() }
@@ -124,17 +115,16 @@ func Version() string { return tf.Version() }
 // pools it changes nothing.
 func FixThreads(threads int) error { return pools.Fix(threads) }
 
-// empty is the graph of sessions that are only asked for their devices. It stays for
-// good: nothing in graft keeps a graph from being collected, and so from being freed,
-// while TF_NewSession is still at work on it.
-var empty = sync.OnceValues(func() (*tf.Graph, error) { return op.NewScope().Finalize() })
-
-func listDevices(config *tf.SessionOptions) (_ []Device, err error) {
-	g, err := empty()
+func listDevices(options Options) (_ []Device, err error) {
+	config, err := sessionOptions(options)
 	if err != nil {
 		return nil, err
 	}
-	session, err := tf.NewSession(g, config)
+	g, err := op.NewScope().Finalize()
+	if err != nil {
+		return nil, err
+	}
+	session, err := pools.Open(g, config, options.Threads)
 	if err != nil {
 		return nil, fmt.Errorf("starting TensorFlow: %w", err)
 	}

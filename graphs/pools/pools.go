@@ -1,8 +1,7 @@
 //go:build tensorflow
 
-// Package pools makes TensorFlow's thread pools. They belong to the process and are of
-// the size that its first session asks for, whatever that session is opened for: whoever
-// opens one calls Fix before.
+// Package pools opens TensorFlow's sessions, behind its thread pools. These belong to the
+// process and are of the size that its first session asks for, whatever that is opened for.
 package pools
 
 import (
@@ -16,16 +15,35 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-var once sync.Once
+var (
+	once   sync.Once
+	failed error // what became of the pools
+)
+
+// Open opens a session of a graph, and makes the pools where there are none, of so many
+// threads: see Fix.
+func Open(graph *tf.Graph, options *tf.SessionOptions, threads int) (*tf.Session, error) {
+	if err := Fix(threads); err != nil {
+		return nil, err
+	}
+	return open(graph, options)
+}
+
+func open(graph *tf.Graph, options *tf.SessionOptions) (*tf.Session, error) {
+	session, err := tf.NewSession(graph, options)
+	// graft lets the collector free a graph that TF_NewSession still reads.
+	runtime.KeepAlive(graph)
+	return session, err
+}
 
 // Fix makes the pools, of so many threads; 0 is one for each processor. Once they are
-// there it changes nothing. Their threads get no signals: some of oneDNN's kernels use
-// the stack's register for other things, and a handler, as that of Go's profiler, would
-// write where it points to (seen: a corrupt heap).
-func Fix(threads int) (err error) {
-	once.Do(func() { err = withoutSignals(func() error { return makePools(threads) }) })
-	if err != nil {
-		return fmt.Errorf("starting TensorFlow: %w", err)
+// there it changes nothing. Their threads get no signals: oneDNN's sgemm puts the stack
+// pointer into a work space on the heap (jit_avx512_common_gemm_f32.cpp), and a handler, as
+// that of Go's profiler, writes below it (seen: a corrupt heap).
+func Fix(threads int) error {
+	once.Do(func() { failed = withoutSignals(func() error { return makePools(threads) }) })
+	if failed != nil {
+		return fmt.Errorf("starting TensorFlow: %w", failed)
 	}
 	return nil
 }
@@ -43,8 +61,7 @@ func makePools(threads int) error {
 	if err != nil {
 		return err
 	}
-	session, err := tf.NewSession(graph, &tf.SessionOptions{Config: raw})
-	runtime.KeepAlive(graph) // graft does not keep it while TF_NewSession is at work
+	session, err := open(graph, &tf.SessionOptions{Config: raw})
 	if err != nil {
 		return err
 	}

@@ -48,10 +48,7 @@ func newJPEGSession() (*jpegSession, error) {
 	if err != nil {
 		return nil, fmt.Errorf("describing the JPEG decoder's session: %w", err)
 	}
-	if err := pools.Fix(0); err != nil {
-		return nil, err
-	}
-	s.session, err = tf.NewSession(graph, &tf.SessionOptions{Config: options})
+	s.session, err = pools.Open(graph, &tf.SessionOptions{Config: options}, 0)
 	if err != nil {
 		return nil, fmt.Errorf("opening the JPEG decoder's session: %w", err)
 	}

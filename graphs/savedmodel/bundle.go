@@ -118,10 +118,7 @@ func runTarget(s *op.Scope, feeds map[tf.Output]*tf.Tensor, target *tf.Operation
 	if err != nil {
 		return err
 	}
-	if err := pools.Fix(0); err != nil {
-		return err
-	}
-	session, err := tf.NewSession(g, &tf.SessionOptions{})
+	session, err := pools.Open(g, &tf.SessionOptions{}, 0)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/upl-host/upl-host/host/folder"
 	"github.com/upl-host/upl-host/host/report/chromium"
 )
 
@@ -19,14 +18,7 @@ func TestPageInChromium(t *testing.T) {
 		"many":       made([]string{"glyphs", "rendered", "a data set whose name is long"}, []string{"vit", "rn", "a model whose name is long"}),
 		"unfinished": unfinished,
 	} {
-		f, err := folder.Open(t.TempDir())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		if err := r.write(f); err != nil {
-			t.Fatal(err)
-		}
+		f := written(t, r)
 		for _, width := range []int{390, 1400} {
 			for _, theme := range []string{"light", "dark"} {
 				t.Run(fmt.Sprintf("%s/%d/%s", name, width, theme), func(t *testing.T) {

@@ -12,6 +12,20 @@ import (
 	"github.com/upl-host/upl-host/host/folder"
 )
 
+// written is the folder of a result's tables.
+func written(t *testing.T, r *Result) *folder.Folder {
+	t.Helper()
+	f, err := folder.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	if err := r.write(f); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
 // pageOf writes a result's tables and returns its page.
 func pageOf(t *testing.T, r *Result, reports ...string) string {
 	t.Helper()

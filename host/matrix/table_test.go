@@ -190,14 +190,7 @@ func TestTableWithoutLabels(t *testing.T) {
 // Every row of cells.csv has every column, whatever is in an error.
 func TestCellsAreReadable(t *testing.T) {
 	r := made([]string{"glyphs"}, []string{"vit"})
-	f, err := folder.Open(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if err := r.write(f); err != nil {
-		t.Fatal(err)
-	}
+	f := written(t, r)
 	file, err := os.Open(f.Join(cellsName))
 	if err != nil {
 		t.Fatal(err)
